@@ -1,0 +1,20 @@
+# `make book` and `make test` are all that is needed; each line is one that a person could type.
+export TQDM_DISABLE ?= 1
+run = .venv/bin/
+
+book: ; sh publish/environment.sh && $(run)jupyter-book build . --all -W -n --keep-going
+
+test: lint unit notebooks book pages
+lint: environment ; $(run)ruff check . && $(run)ruff format --check .
+unit: environment ; $(run)pytest -n 2 --doctest-modules --cov --cov-report= tests aecore --ignore tests/book
+notebooks: environment ; $(run)pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters errata.ipynb
+pages: environment book ; $(run)pytest --cov --cov-append --cov-report= tests/book && $(run)coverage report --skip-covered --fail-under 95
+
+serve: ; $(run)python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+lab: environment ; TQDM_DISABLE=0 $(run)jupyter lab
+outputs: environment ; $(run)jupyter nbconvert --to notebook --execute --inplace *.ipynb chapters/*.ipynb && $(run)nbstripout *.ipynb chapters/*.ipynb
+mutants: environment ; $(run)python tests/mutants.py
+environment: ; sh publish/environment.sh browser
+lock: ; $(run)uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
+
+.PHONY: book test lint unit notebooks pages serve lab outputs mutants environment lock

@@ -1,0 +1,14 @@
+"""Autoencoders and variational autoencoders whose every loss can be trusted.
+
+Every loss term sums over event dimensions and returns shape (batch,), in nats; the caller takes `.mean()`.
+"""
+
+from aecore import data, evaluation, losses, models, training
+from aecore.data import *  # noqa: F403
+from aecore.evaluation import *  # noqa: F403
+from aecore.losses import *  # noqa: F403
+from aecore.models import *  # noqa: F403
+from aecore.training import *  # noqa: F403
+
+__all__ = [*data.__all__, *losses.__all__, *models.__all__, *training.__all__, *evaluation.__all__]
+__version__ = "0.1.0"

@@ -1,0 +1,409 @@
+"""One training loop for every model in the book.
+
+Nothing outside is changed by a run: the random state of torch is put back when it ends. Nothing is lost:
+Ctrl-C returns what was learned so far, and with `checkpoint=` a run that was killed goes on where it was,
+to the same bits.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+import torch.nn as nn
+from torch import Tensor
+from tqdm import tqdm as std_tqdm
+from tqdm.auto import tqdm
+
+from aecore import _check
+
+__all__ = ["History", "evaluate", "fit", "pick_device"]
+
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor | dict[str, Tensor]]
+
+
+@dataclass
+class History:
+    """What a run of `fit` measured, one entry per finished epoch.
+
+    Attributes:
+        epochs: 1, 2, ..., as many as were finished.
+        loss: mean training loss per image of each epoch, in the units of the loss (nats for a VAE).
+        parts: the same for each named part of the loss.
+        seconds: wall-clock duration of each epoch.
+        interrupted: True if Ctrl-C ended the run.
+
+    Example:
+        >>> import aecore as ae
+        >>> ae.History().epochs
+        []
+    """
+
+    epochs: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    parts: dict[str, list[float]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def pick_device() -> torch.device:
+    """The fastest device present: cuda, then mps, then cpu.
+
+    Returns:
+        A torch.device.
+
+    Example:
+        >>> import aecore as ae
+        >>> ae.pick_device().type in ("cuda", "mps", "cpu")
+        True
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def fit(
+    model: nn.Module,
+    images: Tensor,
+    *,
+    epochs: int,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+    loss: Loss | None = None,
+    corrupt: Callable[[Tensor], Tensor] | None = None,
+    device: torch.device | str | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> History:
+    """Train `model` on `images` with Adam.
+
+    Args:
+        model: a module with `.loss(x, target)`, such as `Autoencoder` or `VAE`, or any module if `loss` is
+            given. It is trained in place and stays on `device`.
+        images: shape (n, ...), floating-point, finite.
+        epochs: passes over the images, at least 1. With a checkpoint: the total, earlier runs counted in.
+        batch_size: images per step; the last step of an epoch takes what is left.
+        lr: Adam's step size, positive.
+        loss: `loss(model, x, target)` returns a tensor of shape (batch,), or a scalar, or a dict of such
+            parts; the sum of their means over the batch is minimised. `model.loss(x, target)` if left out.
+        corrupt: spoils the input: x = corrupt(target), anew for every batch.
+        device: where to train; `pick_device()` if left out.
+        seed: of the order of the images, of sampling and of corruption. Initial weights are the caller's.
+        progress: show a bar with loss, parts, images/s and time left, in a notebook or a terminal.
+        checkpoint: file that is rewritten after every epoch, and from which a later call with the same
+            arguments resumes, bit for bit.
+
+    Returns:
+        A `History`.
+
+    Raises:
+        TypeError, ValueError: for arguments of another kind, a checkpoint that is corrupt or of another run,
+            or a loss of another shape.
+        FloatingPointError: if the loss stops being finite; the last good checkpoint stays as it is.
+
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
+
+    Example:
+        >>> import aecore as ae, torch
+        >>> model = ae.Autoencoder(ae.mlp([4, 2]), ae.mlp([2, 4]))
+        >>> history = ae.fit(model, torch.rand(64, 4), epochs=3, device="cpu", progress=False)
+        >>> history.epochs, history.loss[-1] < history.loss[0]
+        ([1, 2, 3], True)
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if next(model.parameters(), None) is None:
+        raise ValueError("model must have parameters to train, got none")
+    # Steps trust the images, so a likelihood's demand on their values is checked here, once.
+    bounds = {"low": 0, "high": 1} if loss is None and getattr(model, "likelihood", "") == "bernoulli" else {}
+    _check.tensor("images", images, min_ndim=2, **bounds)
+    epochs, batch_size = _check.count("epochs", epochs), _check.count("batch_size", batch_size)
+    lr, seed = _check.number("lr", lr, low=0, open_low=True), _check.count("seed", seed, low=0)
+    _callables(loss=loss, corrupt=corrupt)
+    if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint must be a path or None, got {type(checkpoint).__name__}")
+    loss_of = _loss_of(model, loss)
+    device = _check.device(pick_device() if device is None else device)
+    model.to(device)
+    images = images.to(device)
+    # One kernel for all parameters: the cheapest large gain on a CPU.
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type in ("cpu", "cuda"))
+    history = History()
+    run = {"batch_size": batch_size, "lr": lr, "seed": seed}
+    if checkpoint is not None:
+        run["data"] = _fingerprint(images)
+    was_training = model.training
+    with _forked_randomness(device, seed):
+        if checkpoint is not None and Path(checkpoint).exists():
+            history = _load(Path(checkpoint), model, optimizer, run)
+        bar = _bar(progress, epochs * len(images), len(history.epochs) * len(images))
+        model.train()
+        try:
+            for epoch in range(len(history.epochs) + 1, epochs + 1):
+                started = time.perf_counter()
+                parts = _epoch(model, images, batch_size, optimizer, loss_of, corrupt, bar)
+                _record(history, epoch, parts, time.perf_counter() - started)
+                if checkpoint is not None:
+                    _save(Path(checkpoint), model, optimizer, run, history)
+        except KeyboardInterrupt:
+            history.interrupted = True
+        finally:
+            bar.close()
+            model.train(was_training)
+    return history
+
+
+def evaluate(
+    model: nn.Module,
+    images: Tensor,
+    *,
+    batch_size: int = 1000,
+    loss: Loss | None = None,
+    corrupt: Callable[[Tensor], Tensor] | None = None,
+    seed: int = 0,
+) -> float:
+    """Mean loss per image, without training: what `fit` minimises, measured on other images.
+
+    Args:
+        model: as for `fit`; it stays where it is.
+        images: shape (n, ...), on the model's device.
+        batch_size: images at once; it changes memory and time, not the result (batch statistics apart).
+        loss, corrupt, seed: as for `fit`.
+
+    Returns:
+        The mean over images, in the units of the loss.
+
+    Raises:
+        TypeError, ValueError: for arguments of another kind or a loss of another shape.
+
+    Example:
+        >>> import aecore as ae, torch
+        >>> identity = ae.Autoencoder(torch.nn.Identity(), torch.nn.Identity())
+        >>> ae.evaluate(identity, torch.rand(8, 4))
+        0.0
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    _check.tensor("images", images, min_ndim=2)
+    batch_size, seed = _check.count("batch_size", batch_size), _check.count("seed", seed, low=0)
+    _callables(loss=loss, corrupt=corrupt)
+    loss_of, was_training = _loss_of(model, loss), model.training
+    model.eval()
+    try:
+        with _forked_randomness(images.device, seed), torch.no_grad():
+            total = torch.zeros((), dtype=torch.float64)
+            for target in images.split(batch_size):
+                parts = _means(loss_of(model, target if corrupt is None else corrupt(target), target), len(target))
+                total += sum(parts.values()).double().cpu() * len(target)
+    finally:
+        model.train(was_training)
+    return (total / len(images)).item()
+
+
+def _callables(**functions: object) -> None:
+    for name, value in functions.items():
+        if value is not None and not callable(value):
+            raise TypeError(f"{name} must be callable or None, got {type(value).__name__}")
+
+
+def _loss_of(model: nn.Module, loss: Loss | None) -> Loss:
+    if loss is not None:
+        return loss
+    if not hasattr(model, "loss"):
+        raise ValueError(f"loss must be given, got None, and {type(model).__name__} has no method .loss(x, target)")
+    return lambda model, x, target: model.loss(x, target)
+
+
+def _means(loss: Tensor | dict[str, Tensor], batch: int) -> dict[str, Tensor]:
+    """Mean over the batch of each part of a loss, after a look at its shape."""
+    parts = loss if isinstance(loss, dict) else {"loss": loss}
+    if not parts:
+        raise ValueError("loss must return at least one part, got an empty dict")
+    for name, part in parts.items():
+        if not isinstance(part, Tensor) or tuple(part.shape) not in ((batch,), ()):
+            got = tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__
+            raise ValueError(f"loss must return shape ({batch},) or a scalar for {name!r}, got {got}")
+        if not part.is_floating_point():
+            raise TypeError(f"loss must return floating-point numbers for {name!r}, got {part.dtype}")
+    return {name: part.mean() for name, part in parts.items()}
+
+
+def _epoch(
+    model: nn.Module,
+    images: Tensor,
+    batch_size: int,
+    optimizer: torch.optim.Optimizer,
+    loss_of: Loss,
+    corrupt: Callable[[Tensor], Tensor] | None,
+    bar: tqdm,
+) -> dict[str, float]:
+    """One pass over the images; returns the mean of each part of the loss."""
+    totals: dict[str, Tensor] = {}
+    order = torch.randperm(len(images), device=images.device)
+    for indices in order.split(batch_size):
+        target = images[indices]
+        with _check.trusted():  # the images were checked once; looking again would cost a wait per step on a GPU
+            x = target if corrupt is None else corrupt(target)
+            parts = _means(loss_of(model, x, target), len(target))
+        optimizer.zero_grad(set_to_none=True)
+        total = sum(parts.values())
+        if not total.requires_grad:
+            raise ValueError("loss must depend on the model's parameters, got one without a gradient")
+        total.backward()
+        optimizer.step()
+        for name, part in parts.items():
+            totals[name] = totals.get(name, 0) + part.detach() * len(target)
+        _show(bar, parts, len(target))
+    return {name: (total / len(images)).item() for name, total in totals.items()}
+
+
+def _record(history: History, epoch: int, parts: dict[str, float], seconds: float) -> None:
+    total = sum(parts.values())
+    if not torch.isfinite(torch.tensor(total)):
+        raise FloatingPointError(f"the loss became {total} in epoch {epoch} ({parts}); a smaller lr usually helps")
+    history.epochs.append(epoch)
+    history.loss.append(total)
+    history.seconds.append(seconds)
+    if len(parts) > 1:
+        for name, value in parts.items():
+            history.parts.setdefault(name, []).append(value)
+
+
+# Progress
+
+
+def _bar(progress: bool, total: int, done: int) -> tqdm:
+    """A bar in a notebook or a terminal; quiet elsewhere, or where TQDM_DISABLE=1 silences a build."""
+    seen = "ipykernel" in sys.modules or sys.stderr.isatty()
+    quiet = not progress or not seen or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+    bar_class = std_tqdm if quiet else tqdm  # a disabled notebook bar would still show an empty widget
+    return bar_class(total=total, initial=done, unit=" images", unit_scale=True, leave=False, disable=quiet)
+
+
+def _show(bar: tqdm, parts: dict[str, Tensor], images: int) -> None:
+    # Reading a number makes a GPU wait, so only when the bar is redrawn (tqdm's own rhythm, ten times a second).
+    if bar.update(images):
+        numbers = {name: f"{part.item():.1f}" for name, part in parts.items()}
+        total = f"{sum(part.item() for part in parts.values()):.1f}"
+        bar.set_postfix({"loss": total, **(numbers if len(parts) > 1 else {})}, refresh=False)
+
+
+# Randomness
+
+
+@contextmanager
+def _forked_randomness(device: torch.device, seed: int):
+    """Seed torch inside the block, and give the caller's random state back after it."""
+    own = {} if device.type == "cpu" else {"devices": [device], "device_type": device.type}
+    with torch.random.fork_rng(**(own or {"devices": []})):
+        # Not torch.manual_seed, which seeds every device, and only this one's state is given back.
+        torch.default_generator.manual_seed(seed)
+        if device.type != "cpu":
+            seeded = torch.Generator(device).manual_seed(seed)
+            getattr(torch, device.type).set_rng_state(seeded.get_state(), device)
+        yield
+
+
+def _random_state(device: torch.device) -> dict[str, Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        state[device.type] = getattr(torch, device.type).get_rng_state(device)
+    return state
+
+
+# Checkpoints: safetensors, which holds tensors and text and can execute nothing
+
+
+def _fingerprint(images: Tensor) -> str:
+    """Shape, dtype and SHA-256: the same images in another order are another run. 0.2 s for 60,000."""
+    content = images.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+    return f"{tuple(images.shape)} {images.dtype} {hashlib.sha256(content).hexdigest()}"
+
+
+def _digest(tensors: dict[str, Tensor], about: str) -> str:
+    digest = hashlib.sha256(about.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict, history: History) -> None:
+    """Write beside, flush to disk, rename: at any moment the file is the old one or the new one, whole."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+    device = next(model.parameters()).device
+    tensors |= {f"random.{name}": state for name, state in _random_state(device).items()}
+    tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+    about = json.dumps({"run": run, "history": vars(history)})
+    content = safetensors.torch.save(tensors, {"aecore": about, "sha256": _digest(tensors, about)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(beside, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    if os.name == "posix":  # the rename itself must reach the disk too
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict) -> History:
+    """Put a checkpoint back into model, optimizer and random state, after checking that it is whole and ours."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            # Cloned: what is mapped from the file would change, or lock the file, when it is written again.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  (not a dict)
+        about, expected = metadata["aecore"], metadata["sha256"]
+    except (safetensors.SafetensorError, KeyError, OSError) as error:
+        raise ValueError(f"checkpoint {path} is truncated, altered or no checkpoint of aecore: {error}") from error
+    found = _digest(tensors, about)
+    if found != expected:
+        raise ValueError(f"checkpoint {path} is altered: its SHA-256 is {found}, expected {expected}")
+    saved = json.loads(about)
+    other = {name: (saved["run"].get(name), value) for name, value in run.items() if saved["run"].get(name) != value}
+    if other:
+        told = ", ".join(f"{name} {then!r}, now {now!r}" for name, (then, now) in other.items())
+        raise ValueError(f"checkpoint {path} is of another run: {told}. Give another path, or delete the file")
+
+    def group(prefix: str) -> dict[str, Tensor]:
+        return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+    # Compared before anything is copied: a refused checkpoint leaves the model as it was.
+    theirs, ours = (
+        {name: (tuple(value.shape), value.dtype) for name, value in state.items()}
+        for state in (group("model."), model.state_dict())
+    )
+    if theirs != ours:
+        different = sorted(name for name in theirs | ours if theirs.get(name) != ours.get(name))
+        raise ValueError(f"checkpoint {path} is of another model: they differ in {', '.join(different)}")
+    model.load_state_dict(group("model."))
+    fresh = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in group("optimizer.").items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**fresh, "state": state})
+    for name, value in group("random.").items():
+        if name == "cpu":
+            torch.set_rng_state(value)
+        elif (device := next(model.parameters()).device).type == name:
+            getattr(torch, name).set_rng_state(value, device)
+    return History(**{**saved["history"], "interrupted": False})

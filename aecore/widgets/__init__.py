@@ -1,0 +1,24 @@
+"""Interactive figures that live in Jupyter, in Colab, and on the published page without a kernel.
+
+Every ``.py`` file of this folder that defines a :class:`Figure` is found by itself; its mathematics and its drawing
+are in the ``.js`` file beside it. ``README.md`` in this folder shows how to add one.
+
+Example:
+    >>> from aecore import widgets
+    >>> widgets.BernoulliKL(rho=0.1)
+    BernoulliKL(rho=0.1, rho_hat=0.06)
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from .base import Figure
+from .frames import Frames, frames
+
+FIGURES: dict[str, type[Figure]] = {}
+for _module in iter_modules(__path__):
+    for _name, _value in vars(import_module(f"{__name__}.{_module.name}")).items():
+        if isinstance(_value, type) and issubclass(_value, Figure) and _value is not Figure:
+            FIGURES[_name] = globals()[_name] = _value
+
+__all__ = ["FIGURES", "Figure", "Frames", "frames", *sorted(set(FIGURES) - {"Frames"})]

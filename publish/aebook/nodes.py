@@ -1,0 +1,85 @@
+"""Two nodes, a still picture and a live figure, and the HTML they become."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+
+from docutils import nodes as base
+
+PICTURE = "application/x-aecore-picture+json"
+FIGURE = "application/x-aecore-figure+json"
+BIG = 20_000  # characters of base64 from which a buffer gets a file of its own, shared by all pages
+
+
+class aebook_picture(base.Element):
+    """A still picture: SVG for light, SVG for dark, the words that stand for it."""
+
+
+class aebook_figure(base.Element):
+    """An interactive figure: its module, its state, and the picture that stands for it."""
+
+
+def _once(folder: Path, content: str, suffix: str) -> str:
+    name = sha256(content.encode()).hexdigest()[:24] + suffix
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / name).exists():
+        (folder / name).write_text(content, "utf-8")
+    return name
+
+
+def images(translator, data: dict) -> str:
+    """Both images, named by their hash in ``_images``; the theme shows the one that fits."""
+    builder, parts = translator.builder, []
+    for mode in ("light", "dark"):
+        name = _once(Path(builder.outdir) / "_images", data[mode], ".svg")
+        parts.append(
+            f'<img class="only-{mode} ae-picture" alt="{escape(data["alt"])}" loading="lazy" '
+            f'src="{posixpath.join(builder.imgpath, name)}" width="{data["width"]}" height="{data["height"]}">'
+        )
+    return "".join(parts)
+
+
+def visit_picture(self, node) -> None:
+    self.body.append(f'<div class="output ae-still">{images(self, node["payload"])}</div>\n')
+    raise base.SkipNode
+
+
+def visit_figure(self, node) -> None:
+    payload, scripts = node["payload"], []
+    static = Path(self.builder.outdir) / "_static" / "aedata"
+    root = posixpath.relpath(".", posixpath.dirname(self.builder.current_docname) or ".")
+
+    def lighten(value):
+        if isinstance(value, dict):
+            if set(value) == {"$bytes"} and len(value["$bytes"]) > BIG:
+                key = sha256(value["$bytes"].encode()).hexdigest()[:24]
+                name = _once(static, f'(window.aeData ??= {{}})["{key}"] = "{value["$bytes"]}";\n', ".js")
+                scripts.append(f'<script defer src="{posixpath.join(root, "_static/aedata", name)}"></script>')
+                return {"$data": key}
+            return {key: lighten(item) for key, item in value.items()}
+        return [lighten(item) for item in value] if isinstance(value, list) else value
+
+    state = json.dumps(lighten(payload["state"]), ensure_ascii=False).replace("<", "\\u003c")
+    wide, narrow = payload["height"]
+    sentence = escape(payload["picture"]["alt"])
+    self.body.append(
+        f'<div class="output ae-embed" data-module="{escape(payload["module"])}" '
+        f'style="--ae-wide:{wide}px;--ae-narrow:{narrow}px"><script type="application/json">{state}</script>'
+        f'<div class="ae-mount"></div><noscript><div class="ae-still">{images(self, payload["picture"])}</div>'
+        f'<p class="ae-sentence">{sentence} With JavaScript, this figure moves under your hand.</p></noscript>'
+        f"{''.join(dict.fromkeys(scripts))}</div>\n"
+    )
+    raise base.SkipNode
+
+
+def skip(self, node) -> None:
+    raise base.SkipNode
+
+
+def setup(app) -> None:
+    for node, visit in ((aebook_picture, visit_picture), (aebook_figure, visit_figure)):
+        app.add_node(node, html=(visit, None), latex=(skip, None), text=(skip, None), man=(skip, None))

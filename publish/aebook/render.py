@@ -1,0 +1,32 @@
+"""What myst-nb finds through entry points: a renderer without widget state, and the two MIME types of the book."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from myst_nb.core.render import WIDGET_VIEW_MIMETYPE, NbElementRenderer
+
+from .nodes import FIGURE, PICTURE, aebook_figure, aebook_picture
+
+BUILDERS = ("html", "dirhtml", "singlehtml")
+
+
+class Renderer(NbElementRenderer):
+    """myst-nb's renderer, except that no widget state and no widget manager go into a page."""
+
+    def render_nb_finalise(self, metadata: dict) -> None:
+        pass
+
+
+class MimeRenderer:
+    """Figures and pictures as nodes of their own; they win over everything else in an HTML build."""
+
+    mime_priority_overrides: ClassVar = [(builder, kind, 1) for builder in BUILDERS for kind in (FIGURE, PICTURE)]
+
+    @staticmethod
+    def handle_mime(renderer, data, inline):
+        if data.mime_type == FIGURE:
+            return [aebook_figure(payload=data.content)]
+        if data.mime_type == PICTURE:
+            return [aebook_picture(payload=data.content)]
+        return [] if data.mime_type == WIDGET_VIEW_MIMETYPE else None

@@ -1,0 +1,95 @@
+"""Every figure, live in JupyterLab: the keyboard moves it (Lab swallows arrow keys unless told), Python hears it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import nbformat
+import pytest
+
+from aecore.widgets import FIGURES
+
+from .conftest import Reader
+
+SETTINGS = [
+    "--IdentityProvider.token=",
+    "--ServerApp.password=",
+    "--allow-root",
+    "--no-browser",
+    "--ServerApp.port_retries=0",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab over an empty folder: its address and the folder."""
+    folder = tmp_path_factory.mktemp("lab")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", *SETTINGS, f"--port={port}", f"--ServerApp.root_dir={folder}"]
+    with (
+        (folder / "lab.log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, cwd=folder) as process,
+    ):
+        address = f"http://127.0.0.1:{port}/"
+        for _ in range(120):
+            try:
+                urlopen(address + "api", timeout=2).close()
+                break
+            except (URLError, OSError):
+                time.sleep(0.5)
+        yield address, folder
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def notebook(browser, lab):
+    """One notebook with every figure, run once; Python writes down what it hears."""
+    address, folder = lab
+    source = (
+        "from functools import partial\nfrom pathlib import Path\nfrom IPython.display import display\n"
+        "from aecore import widgets\n"
+        "def heard(name, change):\n    Path(name + '.heard').write_text(change['name'])\n"
+        "for name, kind in widgets.FIGURES.items():\n"
+        "    figure = kind.example()\n    figure.observe(partial(heard, name), figure._own())\n    display(figure)\n"
+        "Path('done').touch()"
+    )
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    cells.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    nbformat.write(cells, folder / "figures.ipynb")
+    page = Reader(browser, height=1400).open(address + "lab/tree/figures.ipynb")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+    page.wait_for_timeout(1500)  # Lab restores its layout after the notebook shows
+    page.keyboard.press("Escape")
+    page.get_by_text("Run", exact=True).first.click()
+    page.get_by_text("Run All Cells", exact=True).first.click()
+    deadline = time.monotonic() + 300
+    while not (folder / "done").exists() and time.monotonic() < deadline:
+        page.wait_for_timeout(250)
+    assert (folder / "done").exists(), "the notebook did not run to its end"
+    page.locator(".ae-figure").nth(len(FIGURES) - 1).wait_for(timeout=30_000)
+    yield page, folder
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_is_alive_in_jupyterlab(notebook, name):
+    page, folder = notebook
+    figure = page.locator(".ae-figure").nth(list(FIGURES).index(name))
+    figure.scroll_into_view_if_needed()
+    slider = figure.locator("input[type=range], [role=slider]").first
+    before = figure.locator(".ae-notes").inner_text()
+    slider.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+    assert figure.locator(".ae-notes").inner_text() != before
+    deadline = time.monotonic() + 10
+    while not (folder / f"{name}.heard").exists() and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    assert (folder / f"{name}.heard").exists(), "Python did not hear the hand"

@@ -1,0 +1,148 @@
+"""Every page of the built book: asks no other host, says nothing in the console, fits a phone, passes axe."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from urllib.parse import unquote, urldefrag, urlparse
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+
+IMAGE_NAME = re.compile(r"^\S*(/|\\)\S*$|\.(png|svg|jpe?g|gif|webp|pdf)$|^[0-9a-f]{16,}$", re.IGNORECASE)
+AXE = Axe()
+
+
+def soup(site, page_path) -> BeautifulSoup:
+    return BeautifulSoup((site / page_path).read_text("utf-8"), "html.parser")
+
+
+def content(site, page_path):
+    """The article itself, without code, and without what is meant for scripts."""
+    article = soup(site, page_path).select_one("article") or BeautifulSoup("", "html.parser")
+    for node in article.select("pre, code, script, style"):
+        node.decompose()
+    return article
+
+
+@pytest.mark.parametrize("way", ["http", "file"])
+def test_asks_no_other_host_and_says_nothing(light, bases, page_path, way):
+    page = light.open(bases[way] + page_path)
+    page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_timeout(50)
+    allowed = (bases[way], "data:", "blob:")
+    assert [url for url in light.requests if not url.startswith(allowed)] == []
+    assert light.problems == []
+
+
+def _violations(page):
+    results = AXE.run(page).response["violations"]
+    return [(rule["id"], [" ".join(node["target"]) for node in rule["nodes"]][:3]) for rule in results]
+
+
+def test_axe_light(light, bases, page_path):
+    assert _violations(light.open(bases["file"] + page_path)) == []
+
+
+def test_axe_dark(dark, bases, page_path):
+    assert _violations(dark.open(bases["file"] + page_path)) == []
+
+
+def test_fits_a_phone(phone, bases, page_path):
+    page = phone.open(bases["file"] + page_path)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    too_wide = page.evaluate(
+        "() => [...document.querySelectorAll('article *')].filter((e) => {"
+        "  if (e.closest('.ae-table, div.math, pre, mjx-container, .ae-clip, [hidden], details:not([open])')) return 0;"
+        "  const box = e.getBoundingClientRect(); return box.width && (box.right > 361 || box.left < -1);"
+        "}).map((e) => e.outerHTML.slice(0, 120))"
+    )
+    assert too_wide == []
+
+
+def test_every_image_has_words(site, page_path):
+    for image in soup(site, page_path).select("article img"):
+        alt = (image.get("alt") or "").strip()
+        assert alt, f"no alt: {image}"
+        assert not IMAGE_NAME.search(alt), f"the alt is a file name: {alt}"
+
+
+def test_equations_are_tagged_once_and_references_resolve(site, page_path):
+    text = content(site, page_path).get_text(" ")
+    tags = re.findall(r"\\tag\*?\{([^}]*)\}", text)
+    assert sorted(tags) == sorted(set(tags))
+    if page_path.startswith("chapters/"):
+        # "(3.2)", and "(3.2)" after the words "equation" or "eq."; a tag of another chapter is looked up there
+        everywhere = set(tags)
+        for other in (site / "chapters").glob("*.html"):
+            everywhere |= set(re.findall(r"\\tag\*?\{([^}]*)\}", content(site, f"chapters/{other.name}").get_text(" ")))
+        words = re.sub(r"\\\(.*?\\\)|\\\[.*?\\\]", " ", text, flags=re.DOTALL)
+        named = re.findall(r"\((\d{1,2}\.\d{1,2}[a-z]?)\)", words)
+        assert [name for name in named if name not in everywhere] == []
+
+
+def test_links_and_anchors_resolve(site, page_path):
+    page = soup(site, page_path)
+    for link in page.select("a[href]"):
+        href = link["href"]
+        if urlparse(href).scheme or href.startswith(("//", "javascript:")) or link.get("class") == ["headerlink"]:
+            continue
+        path, anchor = urldefrag(href)
+        target = ((site / page_path).parent / unquote(path)).resolve() if path else site / page_path
+        assert target.exists(), f"{page_path}: {href} leads nowhere"
+        if anchor and target.suffix == ".html":
+            assert soup(site, target.relative_to(site.resolve()) if path else page_path).find(
+                attrs={"id": unquote(anchor)}
+            ), f"{page_path}: {href} has no such anchor"
+
+
+def test_no_widget_state_in_the_page(site, page_path):
+    html = (site / page_path).read_text("utf-8")
+    for word in ("jupyter.widget-state", "jupyter.widget-view", "html-manager", "require.js", "require.min.js"):
+        assert word not in html
+
+
+def test_no_page_over_a_megabyte(site, page_path):
+    assert len(gzip.compress((site / page_path).read_bytes())) < 1_000_000
+
+
+def test_the_site_is_small(site):
+    total = sum(file.stat().st_size for file in site.rglob("*") if file.is_file())
+    assert total < 25_000_000, f"{total / 1e6:.1f} MB"
+
+
+def test_the_script_of_all_figures_is_small(site):
+    size = len(gzip.compress((site / "_static" / "aebook.js").read_bytes()))
+    assert size < 60_000, f"{size} bytes gzipped"
+
+
+def test_a_broken_figure_leaves_the_page_working(light, bases):
+    page = light.open(bases["file"] + "figures.html")
+    embeds = page.query_selector_all(".ae-embed")
+    broken = page.evaluate(
+        "(embed) => { const copy = embed.cloneNode(true); copy.querySelector('script').textContent = '{\"rho\": null}';"
+        " embed.after(copy); aecore.mount(copy); const text = copy.textContent; copy.remove(); return text; }",
+        page.query_selector('.ae-embed[data-module="bernoulli_kl"]'),
+    )
+    assert "This figure cannot start" in broken
+    assert len(page.query_selector_all(".ae-embed .ae-figure")) == len(embeds)
+    assert light.problems == []
+
+
+def test_without_javascript_a_picture_and_a_sentence_stand_there(no_script, bases):
+    page = no_script.open(bases["file"] + "figures.html")
+    embeds = page.query_selector_all(".ae-embed")
+    assert embeds
+    for embed in embeds:
+        shown = [image for image in embed.query_selector_all("img") if image.is_visible()]
+        assert len(shown) == 1
+        assert len(shown[0].get_attribute("alt")) > 20
+        assert embed.query_selector(".ae-sentence").is_visible()
+
+
+def test_search_works_offline(light, bases):
+    page = light.open(bases["file"] + "search.html?q=figures")
+    page.wait_for_selector("#search-results li", timeout=5000)
+    assert "All the figures" in page.inner_text("#search-results")
+    assert light.problems == []

@@ -1,0 +1,137 @@
+"""The checks of the exercises: right answers pass, each usual mistake gets its own diagnosis."""
+
+import pytest
+import torch
+from torch import nn
+
+import aecore as ae
+from aecore.exercises import Verdict
+from aecore.exercises import representation_learning as lecture01
+
+EVERY_CHECK = [getattr(lecture01, name) for name in lecture01.__all__]
+
+
+@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
+def test_an_unfinished_answer_is_told_so(check):
+    verdict = check(lambda *arguments: None)
+    assert not verdict
+    assert "not done yet" in verdict.message
+
+
+@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
+def test_an_answer_that_raises_is_told_what_it_raised(check):
+    def broken(*arguments):
+        raise RuntimeError("no such thing")
+
+    assert check(broken).message == "broken raised RuntimeError: no such thing"
+
+
+def test_a_verdict_reads_as_a_sentence():
+    assert repr(Verdict(True, "well done.")) == "Correct: well done."
+    assert repr(Verdict(False, "no.")) == "Not yet: no."
+
+
+def pca(train, test, k, *, centre=True, back=True, fit_on_test=False, last=False):
+    source = test if fit_on_test else train
+    mean = source.mean(dim=0) if centre else torch.zeros(train.shape[1])
+    axes = torch.linalg.svd(source - mean, full_matrices=False).Vh
+    axes = axes[-k:] if last else axes[:k]
+    return (test - mean) @ axes.T @ axes + (mean if back else 0)
+
+
+def angles(a, b):
+    return torch.linalg.svdvals(torch.linalg.qr(a).Q.T @ torch.linalg.qr(b).Q).clamp(max=1).acos().sort().values
+
+
+def draw(labels, per_class, seed, *, seeded=True, repeats=False, balanced=True):
+    generator = torch.Generator().manual_seed(seed if seeded is True else 0)
+    if seeded is None:
+        generator = None
+    if not balanced:
+        return torch.randperm(len(labels), generator=generator)[: 3 * per_class]
+    members = [(labels == c).nonzero()[:, 0] for c in labels.unique()]
+    if repeats:
+        return torch.cat([m[:1].repeat(per_class) for m in members])
+    return torch.cat([m[torch.randperm(len(m), generator=generator)[:per_class]] for m in members])
+
+
+class Tied(nn.Module):
+    def __init__(self, inputs, latent_dim, activation=None):
+        super().__init__()
+        self.encoder, self.activation = nn.Linear(inputs, latent_dim), activation or nn.Identity()
+
+    def forward(self, x):
+        return self.activation(self.encoder(x)) @ self.encoder.weight
+
+
+class Untransposed(nn.Module):
+    def __init__(self, inputs, latent_dim):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(latent_dim, inputs))
+
+    def forward(self, x):
+        return x @ self.weight.T @ self.weight.flip(1)
+
+
+RIGHT = {
+    "check_squared_error": lambda x_hat, x: (x_hat - x).square().flatten(1).sum(1),
+    "check_pca_reconstruct": pca,
+    "check_principal_angles": angles,
+    "check_few_labels": draw,
+    "check_tied": Tied,
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_answer_passes(name):
+    verdict = getattr(lecture01, name)(RIGHT[name])
+    assert verdict, verdict
+
+
+def test_every_check_has_a_right_answer_here():
+    assert set(RIGHT) == set(lecture01.__all__)
+
+
+WRONG = [
+    ("check_squared_error", lambda a, b: (a - b).square().flatten(1).mean(1), "averaged over the pixels"),
+    ("check_squared_error", lambda a, b: (a - b).square().flatten(1).sum(1).mean(), "averaged over the batch"),
+    ("check_squared_error", lambda a, b: (a - b).square().mean(), "as F.mse_loss does"),
+    ("check_squared_error", lambda a, b: (a - b).square().sum(), "summed over the batch as well"),
+    ("check_squared_error", lambda a, b: (a - b).square().flatten(1).sum(0), "the other way round"),
+    ("check_squared_error", lambda a, b: (a - b).abs().flatten(1).sum(1), "square is missing"),
+    ("check_squared_error", lambda a, b: (a - b).flatten(1).norm(dim=1), "square root"),
+    ("check_squared_error", lambda a, b: (a - b).square().flatten(1).sum(1) + 1, "differ by up to 1"),
+    ("check_squared_error", lambda a, b: torch.zeros(3), "shape (3,), it should be (6,)"),
+    ("check_pca_reconstruct", lambda train, test, k: test, "the input itself"),
+    ("check_pca_reconstruct", lambda *a: pca(*a, centre=False), "did not subtract the mean"),
+    ("check_pca_reconstruct", lambda *a: pca(*a, back=False), "add the mean back"),
+    ("check_pca_reconstruct", lambda *a: pca(*a, fit_on_test=True), "looking at the answers"),
+    ("check_pca_reconstruct", lambda *a: pca(*a, last=True), "last components"),
+    ("check_principal_angles", lambda a, b: angles(a, b).cos(), "these are the cosines"),
+    ("check_principal_angles", lambda a, b: angles(a, b).cos().flip(0), "cosines in ascending order"),
+    ("check_principal_angles", lambda a, b: angles(a, b).rad2deg(), "in degrees"),
+    ("check_principal_angles", lambda a, b: angles(a, b).flip(0), "descending order"),
+    ("check_principal_angles", lambda a, b: angles(a, b) * torch.nan, "above 1"),
+    ("check_principal_angles", lambda a, b: torch.cosine_similarity(a, b, dim=0).acos(), "one by one"),
+    (
+        "check_principal_angles",
+        lambda a, b: torch.linalg.svdvals((a / a.norm(dim=0)).T @ (b / b.norm(dim=0))).clamp(-1, 1).acos().sort()[0],
+        "not orthogonal",
+    ),
+    ("check_few_labels", lambda *a: draw(*a, balanced=False), "and should have 5"),
+    ("check_few_labels", lambda *a: draw(*a, repeats=True), "twice"),
+    ("check_few_labels", lambda *a: draw(*a, seeded=None), "same seed gave two different sets"),
+    ("check_few_labels", lambda *a: draw(*a, seeded=False), "another seed gave the same set"),
+    ("check_few_labels", lambda *a: draw(*a).float(), "1-D integer tensor"),
+    ("check_tied", lambda n, k: ae.Autoencoder(nn.Linear(n, k), nn.Linear(k, n)), "weight of its own"),
+    ("check_tied", lambda n, k: Tied(n, k, nn.Tanh()), "not linear"),
+    ("check_tied", Untransposed, "transpose"),
+    ("check_tied", lambda n, k: torch.zeros(1), "return an nn.Module"),
+]
+
+
+@pytest.mark.parametrize(("name", "mistake", "diagnosis"), WRONG)
+def test_a_usual_mistake_is_named(name, mistake, diagnosis):
+    verdict = getattr(lecture01, name)(mistake)
+    assert not verdict
+    assert diagnosis in verdict.message
