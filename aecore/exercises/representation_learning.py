@@ -1,13 +1,12 @@
 """Checks for the exercises of lecture 01, representation learning."""
 
 from collections.abc import Callable
-from functools import wraps
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from aecore.exercises.verdict import NotYet, Verdict, answer, close, judge
+from aecore.exercises.verdict import Verdict, answer, close, judge, verdict
 from aecore.losses import squared_error
 
 __all__ = [
@@ -19,20 +18,7 @@ __all__ = [
 ]
 
 
-def _verdict(check: Callable[[Callable], Verdict]) -> Callable[[Callable], Verdict]:
-    """A check that ends in `NotYet` gives that diagnosis."""
-
-    @wraps(check)
-    def checked(function: Callable) -> Verdict:
-        try:
-            return check(function)
-        except NotYet as diagnosis:
-            return Verdict(False, str(diagnosis))
-
-    return checked
-
-
-@_verdict
+@verdict
 def check_squared_error(function: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
     """Exercise 1.1: `function(x_hat, x)` gives the squared error of each image, shape (batch,).
 
@@ -61,7 +47,7 @@ def check_squared_error(function: Callable[[Tensor, Tensor], Tensor]) -> Verdict
     )
 
 
-@_verdict
+@verdict
 def check_pca_reconstruct(function: Callable[[Tensor, Tensor, int], Tensor]) -> Verdict:
     """Exercise 1.2: `function(train, test, k)` projects test rows on the first k principal components of train.
 
@@ -99,7 +85,7 @@ def check_pca_reconstruct(function: Callable[[Tensor, Tensor, int], Tensor]) -> 
     )
 
 
-@_verdict
+@verdict
 def check_principal_angles(function: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
     """Exercise 1.3: `function(a, b)` gives the principal angles between two column spaces, radians, ascending.
 
@@ -135,7 +121,7 @@ def check_principal_angles(function: Callable[[Tensor, Tensor], Tensor]) -> Verd
     )
 
 
-@_verdict
+@verdict
 def check_few_labels(function: Callable[[Tensor, int, int], Tensor]) -> Verdict:
     """Exercise 1.4: `function(labels, per_class, seed)` draws that many indices of each class, without repeats.
 
@@ -163,7 +149,7 @@ def check_few_labels(function: Callable[[Tensor, int, int], Tensor]) -> Verdict:
     return Verdict(True, "balanced, without repeats, and another draw for every seed.")
 
 
-@_verdict
+@verdict
 def check_tied(function: Callable[[int, int], nn.Module]) -> Verdict:
     """Exercise 1.5: `function(inputs, latent_dim)` builds a linear autoencoder whose decoder is its encoder transposed.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 
 import torch
 from torch import Tensor
 
-__all__ = ["Verdict", "answer", "close", "judge"]
+__all__ = ["Verdict", "answer", "close", "judge", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,16 @@ def judge(value: object, expected: Tensor, praise: str, mistakes: dict[str, Tens
         return Verdict(False, f"the result has shape {tuple(value.shape)}, it should be {tuple(expected.shape)}")
     worst = (value.double() - expected.double()).abs().max().item()
     return Verdict(False, f"the shape is right, but the values differ by up to {worst:.3g}")
+
+
+def verdict(check: Callable[[Callable], Verdict]) -> Callable[[Callable], Verdict]:
+    """A check that ends in `NotYet` gives that diagnosis."""
+
+    @wraps(check)
+    def checked(function: Callable) -> Verdict:
+        try:
+            return check(function)
+        except NotYet as diagnosis:
+            return Verdict(False, str(diagnosis))
+
+    return checked
