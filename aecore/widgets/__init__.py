@@ -9,11 +9,18 @@ Example:
     BernoulliKL(rho=0.1, rho_hat=0.06)
 """
 
+import sys
 from importlib import import_module
 from pkgutil import iter_modules
 
 from .base import Figure
 from .frames import Frames, frames
+from .live import InKernel
+
+if "google.colab" in sys.modules:  # Colab shows third-party widgets only when told to
+    from google.colab import output
+
+    output.enable_custom_widget_manager()
 
 FIGURES: dict[str, type[Figure]] = {}
 for _module in iter_modules(__path__):
@@ -21,4 +28,4 @@ for _module in iter_modules(__path__):
         if isinstance(_value, type) and issubclass(_value, Figure) and _value is not Figure:
             FIGURES[_name] = globals()[_name] = _value
 
-__all__ = ["FIGURES", "Figure", "Frames", "frames", *sorted(set(FIGURES) - {"Frames"})]
+__all__ = ["FIGURES", "Figure", "Frames", "InKernel", "frames", *sorted(set(FIGURES) - {"Frames"})]

@@ -519,20 +519,29 @@ const ae = (() => {
     end() { this.ends.splice(0).forEach((end) => end()); }
   }
 
-  /** A module: its mathematics (compared with aecore in the tests) and its drawing on a stage. */
-  function define({ math = {}, render }) {
+  /** A module: its mathematics (compared with aecore in the tests) and its drawing on a stage.
+   *  `data`: traits that Python may replace whole (another model, another set); the figure then starts anew. */
+  function define({ math = {}, data = [], render }) {
     return {
       math,
       render({ model, el }) {
         let stage;
-        try {
-          stage = new Stage(el, model);
-          render(stage);
-        } catch (error) {
+        const begin = () => {
           stage?.end();
-          el.replaceChildren(h("p", { class: "ae-error", role: "alert" }, `This figure cannot start: ${error.message}`));
-        }
-        return () => stage?.end();
+          try {
+            stage = new Stage(el, model);
+            render(stage);
+          } catch (error) {
+            stage?.end();
+            el.replaceChildren(h("p", { class: "ae-error", role: "alert" }, `This figure cannot start: ${error.message}`));
+          }
+        };
+        data.forEach((name) => model.on(`change:${name}`, begin));
+        begin();
+        return () => {
+          data.forEach((name) => model.off(`change:${name}`, begin));
+          stage?.end();
+        };
       },
     };
   }

@@ -12,6 +12,7 @@ from docutils import nodes as base
 
 PICTURE = "application/x-aecore-picture+json"
 FIGURE = "application/x-aecore-figure+json"
+KERNEL = "In a live kernel (Colab, JupyterLab), "
 BIG = 20_000  # characters of base64 from which a buffer gets a file of its own, shared by all pages
 
 
@@ -66,11 +67,12 @@ def visit_figure(self, node) -> None:
     state = json.dumps(lighten(payload["state"]), ensure_ascii=False).replace("<", "\\u003c")
     wide, narrow = payload["height"]
     sentence = escape(payload["picture"]["alt"])
+    kernel = f'<p class="ae-kernel">{escape(KERNEL + payload["kernel"])}</p>' if payload.get("kernel") else ""
     self.body.append(
         f'<div class="output ae-embed" data-module="{escape(payload["module"])}" '
         f'style="--ae-wide:{wide}px;--ae-narrow:{narrow}px"><script type="application/json">{state}</script>'
         f'<div class="ae-mount"></div><noscript><div class="ae-still">{images(self, payload["picture"])}</div>'
-        f'<p class="ae-sentence">{sentence} With JavaScript, this figure moves under your hand.</p></noscript>'
+        f'<p class="ae-sentence">{sentence} With JavaScript, this figure moves under your hand.</p></noscript>{kernel}'
         f"{''.join(dict.fromkeys(scripts))}</div>\n"
     )
     raise base.SkipNode

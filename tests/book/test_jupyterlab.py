@@ -58,6 +58,10 @@ def notebook(browser, lab):
         "def heard(name, change):\n    Path(name + '.heard').write_text(change['name'])\n"
         "for name, kind in widgets.FIGURES.items():\n"
         "    figure = kind.example()\n    figure.observe(partial(heard, name), figure._own())\n    display(figure)\n"
+        "from ipywidgets import FloatSlider, link\n"
+        "figure, control = widgets.BernoulliKL(), FloatSlider(0.05, min=0.01, max=0.5, step=0.01)\n"
+        "coupling = link((control, 'value'), (figure, 'rho'))\n"
+        "display(widgets.InKernel(figure, control, says='a control of Python moves it.'))\n"
         "Path('done').touch()"
     )
     cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
@@ -73,7 +77,7 @@ def notebook(browser, lab):
     while not (folder / "done").exists() and time.monotonic() < deadline:
         page.wait_for_timeout(250)
     assert (folder / "done").exists(), "the notebook did not run to its end"
-    page.locator(".ae-figure").nth(len(FIGURES) - 1).wait_for(timeout=30_000)
+    page.locator(".ae-figure").nth(len(FIGURES)).wait_for(timeout=30_000)
     yield page, folder
     page.context.close()
 
@@ -93,3 +97,16 @@ def test_figure_is_alive_in_jupyterlab(notebook, name):
     while not (folder / f"{name}.heard").exists() and time.monotonic() < deadline:
         page.wait_for_timeout(100)
     assert (folder / f"{name}.heard").exists(), "Python did not hear the hand"
+
+
+def test_a_plain_control_moves_a_figure_through_python(notebook):
+    page, _ = notebook
+    figure = page.locator(".ae-figure").nth(len(FIGURES))
+    figure.scroll_into_view_if_needed()
+    before = figure.locator(".ae-notes").inner_text()
+    page.locator(".widget-hslider .noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    deadline = time.monotonic() + 10
+    while figure.locator(".ae-notes").inner_text() == before and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    assert figure.locator(".ae-notes").inner_text() != before
