@@ -1,4 +1,4 @@
-"""A figure with plain ipywidgets controls: coupled to Python where there is a kernel, said to be where there is none."""
+"""A figure with plain ipywidgets controls: coupled to Python with a kernel, said to be so where there is none."""
 
 from __future__ import annotations
 
