@@ -1,0 +1,276 @@
+"""DenoisePad: drawn on with mouse and keyboard, and the page's noise, PSNR, drawing and network against Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from torch import nn
+
+import aecore as ae
+from aecore.widgets import DenoisePad
+from aecore.widgets.denoise_pad import KINDS
+from aecore.widgets.draws import normals, uniforms
+from aecore.widgets.quantize import forward, quantize
+
+from .figure_harness import FigureOnPage, call_module_function
+
+IDENTITY = [(np.eye(784), np.zeros(784), "linear")]
+DIGITS = np.eye(10, 784)
+
+
+def opened(reader, bases, way="file"):
+    return FigureOnPage(reader.open(bases[way] + "figures.html"), "DenoisePad")
+
+
+def pad_of(figure):
+    return figure.embed.locator("canvas").first
+
+
+def drawing(figure):
+    """The trait, as 784 bytes."""
+    return np.array(figure.embed.evaluate("(embed) => [...new Uint8Array(embed.aeModel.get('drawing').buffer)]"))
+
+
+def stroke(figure, points):
+    """Drag over the pad, through points given as shares of its sides."""
+    box = pad_of(figure).bounding_box()
+    for index, (x, y) in enumerate(points):
+        figure.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        if not index:
+            figure.page.mouse.down()
+    figure.page.mouse.up()
+
+
+@pytest.mark.parametrize("way", ["http", "file"])
+def test_moves_under_the_hand(light, bases, way):
+    figure = opened(light, bases, way)
+    figure.check_slider("level")
+    figure.check_choice("noise")
+    figure.check_choice("digit")
+    figure.check_reset()
+    before = figure.picture(), figure.readout()
+    figure.embed.get_by_role("button", name="New noise").click()
+    assert (figure.picture(), figure.readout()) != before
+    assert figure.trait("seed") == 2
+    figure.check_latency("level")
+    figure.check_reset()
+    assert [figure.trait(name) for name in ("digit", "kind", "level", "seed")] == [3, "Gaussian", 0.5, 1]
+    assert light.problems == []
+
+
+def test_draws_with_the_mouse(light, bases):
+    figure = opened(light, bases)
+    stroke(figure, [(0.3, 0.2), (0.7, 0.2), (0.5, 0.8)])
+    assert figure.trait("digit") == -1
+    assert "your drawing, centred as in MNIST" in figure.readout()
+    seven = drawing(figure).reshape(28, 28)
+    assert seven.max() == 255
+    rows, columns = (np.nonzero(seven.max(axis) > 127)[0] for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == pytest.approx(20, abs=1)
+    mass = seven / seven.sum()
+    assert [(mass.sum(axis) * np.arange(28)).sum() for axis in (0, 1)] == pytest.approx([13.5, 13.5], abs=0.2)
+    stroke(figure, [(0.3, 0.5), (0.7, 0.5)])  # a second stroke joins the first
+    assert (drawing(figure) > 0).sum() > (seven > 0).sum()
+    figure.embed.get_by_role("button", name="Clear").click()
+    assert drawing(figure).max() == 0
+    assert "empty" in figure.readout()
+    assert "NaN" not in figure.readout()
+    stroke(figure, [(0.5, 0.2), (0.5, 0.8)])  # cleared is cleared: only the new stroke
+    assert 0 < (drawing(figure) > 0).sum() < (seven > 0).sum()
+    before = drawing(figure)
+    figure.embed.evaluate("(embed) => { embed.aeModel.set('drawing', new DataView(new ArrayBuffer(784))); }")
+    stroke(figure, [(0.2, 0.5), (0.8, 0.5)])  # what Python put on the pad is not mixed with old strokes
+    assert (drawing(figure) > 0).sum() == pytest.approx((before > 0).sum(), rel=0.25)
+    figure.check_reset()
+    assert figure.trait("digit") == 3
+    assert drawing(figure).max() == 0
+    assert light.problems == []
+
+
+def test_draws_with_the_keyboard(light, bases):
+    figure = opened(light, bases)
+    pad = pad_of(figure)
+    pad.focus()
+    start = figure.picture()
+    figure.page.keyboard.press("ArrowDown")
+    assert figure.picture() != start, "the pen is seen before it is down"
+    assert figure.trait("digit") == 3
+    assert "2px" in pad.evaluate("(pad) => getComputedStyle(pad).outline"), "the focus is seen"
+    figure.page.keyboard.press("Space")
+    for _ in range(12):
+        figure.page.keyboard.press("ArrowDown")
+    figure.page.keyboard.press("Space")
+    assert figure.trait("digit") == -1
+    one = drawing(figure)
+    rows, columns = np.nonzero(one.reshape(28, 28) > 127)
+    assert np.ptp(rows) > 3 * np.ptp(columns), "an upright stroke"
+    figure.page.keyboard.press("ArrowRight")
+    assert (drawing(figure) == one).all(), "the pen is up"
+    scrolled = figure.page.evaluate("scrollY")
+    figure.page.keyboard.press("ArrowDown")
+    assert figure.page.evaluate("scrollY") == scrolled
+    pad.blur()
+    assert figure.error() == []
+
+
+def test_every_kind_keeps_its_room(light, phone, bases):
+    for reader in (light, phone):
+        figure = opened(reader, bases)
+        for kind in KINDS:
+            for level in (0, 0.05, 0.9):
+                figure.embed.evaluate(
+                    "(embed, [kind, level]) => { embed.aeModel.set('kind', kind); embed.aeModel.set('level', level); }",
+                    [kind, level],
+                )
+                figure.check_room()
+        assert "never trained on" in figure.readout()
+        stroke(figure, [(0.3, 0.2), (0.7, 0.8)])
+        figure.check_room()
+        assert figure.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def python_spoil(image, kind, level, seed):
+    """By aecore's own definitions, with the page's numbers in place of torch's."""
+    chance, bell = torch.tensor(uniforms(seed, 784)), torch.tensor(normals(seed, 784))
+    if kind == "masking":
+        return image.masked_fill(chance < level, 0)
+    if kind == "Gaussian":
+        return image + level * bell
+    return image.masked_fill(chance < level / 2, 0).masked_fill((chance >= level / 2) & (chance < level), 1)
+
+
+def test_parity_of_noise_and_psnr(light, bases):
+    page = light.open(bases["file"] + "figures.html")
+    images = ae.mnist("test")[0][:120].flatten(1).double()
+    levels = np.random.default_rng(0).uniform(0, 0.9, 120)
+    calls = [[x.tolist(), KINDS[i % 3], levels[i], i] for i, x in enumerate(images)]
+    spoiled = torch.tensor(call_module_function(page, "DenoisePad", "spoil", calls), dtype=torch.float64)
+    expected = torch.stack([python_spoil(x, *call[1:]) for x, call in zip(images, calls, strict=True)])
+    torch.testing.assert_close(spoiled, expected, rtol=1e-12, atol=1e-12)
+    pairs = [[a.tolist(), b.tolist()] for a, b in zip(spoiled, images, strict=True)]
+    got = call_module_function(page, "DenoisePad", "psnr", pairs)
+    np.testing.assert_allclose(got, ae.psnr(spoiled, images).numpy(), rtol=1e-10)
+
+
+def test_the_noise_is_that_of_aecore():
+    """The same shares of pixels, and the same spread, as `mask`, `salt_and_pepper` and `add_gaussian`."""
+    x = torch.full((784,), 0.5, dtype=torch.float64)
+    many = {kind: torch.cat([python_spoil(x, kind, 0.4, seed) for seed in range(60)]) for kind in KINDS}
+    x = torch.full((60 * 784,), 0.5)
+    theirs = dict(zip(KINDS, (ae.mask(x, 0.4), ae.add_gaussian(x, 0.4), ae.salt_and_pepper(x, 0.4)), strict=True))
+    for kind, ours in many.items():
+        assert ours.mean().item() == pytest.approx(theirs[kind].mean().item(), abs=0.015)
+        assert ours.std().item() == pytest.approx(theirs[kind].std().item(), abs=0.015)
+
+
+def python_brush(strokes):
+    y, x = np.mgrid[:28, :28]
+    image = np.zeros((28, 28))
+    for points in strokes:
+        for (ax, ay), (bx, by) in zip([points[0], *points[:-1]], points, strict=True):
+            dx, dy = bx - ax, by - ay
+            along = np.clip(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy or 1), 0, 1)
+            image = np.maximum(image, np.clip(1.75 - np.hypot(x - ax - along * dx, y - ay - along * dy), 0, 1))
+    return image
+
+
+def python_centred(strokes):
+    points = np.concatenate(strokes)
+    middle, size = (points.min(0) + points.max(0)) / 2, np.ptp(points, axis=0).max()
+    scale = np.clip(17.5 / max(size, 1), 0.5, 2)
+    placed = [(np.array(s) - middle) * scale for s in strokes]
+    rough = python_brush([s + 13.5 for s in placed])
+    centre = np.array([(rough.sum(axis) * np.arange(28)).sum() for axis in (0, 1)]) / rough.sum()
+    return python_brush([s + 27 - centre for s in placed])
+
+
+def test_parity_of_the_drawing(light, bases):
+    page = light.open(bases["file"] + "figures.html")
+    generator = np.random.default_rng(0)
+    drawings = []
+    for _ in range(110):
+        low, high = np.sort(generator.uniform(-0.5, 27.5, 2))
+        drawings.append([generator.uniform(low, high, (generator.integers(1, 6), 2)).tolist() for _ in range(3)])
+    for function, ours in (("brush", python_brush), ("centred", python_centred)):
+        got = np.array(call_module_function(page, "DenoisePad", function, [[strokes] for strokes in drawings]))
+        expected = np.stack([ours(strokes).ravel() for strokes in drawings])
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+    assert call_module_function(page, "DenoisePad", "centred", [[[]]]) == [[0] * 784]
+
+
+def test_parity_of_the_network(light, bases):
+    """The page computes what Python computes from the packed weights, and packing costs little: int8."""
+    page = light.open(bases["file"] + "figures.html")
+    torch.manual_seed(0)
+    inputs = torch.rand(100, 784) + 0.5 * torch.randn(100, 784)
+    got = page.evaluate(
+        """(inputs) => {
+          const embed = document.querySelector('.ae-embed[data-module=denoise_pad]');
+          const run = aecore.helpers.network(embed.aeModel.get('network'));
+          return inputs.map((x) => [...run(x)]);
+        }""",
+        inputs.tolist(),
+    )
+    np.testing.assert_allclose(got, forward(DenoisePad.example().network, inputs), atol=2e-5)
+    network = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 784), nn.Sigmoid())
+    with torch.no_grad():
+        np.testing.assert_allclose(forward(quantize(network), inputs), network(inputs).numpy(), atol=0.005)
+
+
+def test_the_still_picture_shows_what_the_page_shows(light, bases):
+    figure = opened(light, bases)
+    still = DenoisePad.example()
+    clean, noisy, cleaned = (torch.tensor(picture).flatten()[None] for picture in still.pictures())
+    before, after = (ae.psnr(picture.clamp(0, 1), clean).item() for picture in (noisy, cleaned))
+    assert f"{before:.1f} dB" in figure.readout()
+    assert f"{after:.1f} dB" in figure.readout()
+    assert f"at {before:.1f} dB; and cleaned by a denoising autoencoder, at {after:.1f} dB" in still.sentence()
+    assert after > before + 5, "it opens where the autoencoder helps a lot"
+    assert len(still.draw().axes) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_python_spoils_as_the_page_does(kind):
+    image = ae.mnist("test")[0][0, 0]
+    figure = DenoisePad(IDENTITY, DIGITS, kind=kind, level=0.3, seed=5)
+    figure.pick(image)
+    clean, noisy, cleaned = figure.pictures()
+    np.testing.assert_allclose(clean, image, atol=1e-6)
+    np.testing.assert_allclose(noisy.ravel(), python_spoil(image.flatten(), kind, 0.3, 5), atol=1e-6)
+    np.testing.assert_allclose(cleaned, noisy, atol=1e-2)
+    assert "a drawing" in figure.sentence()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -0.1, 0.91, "0.5", None, [0.5]])
+def test_refuses_by_name(bad):
+    with pytest.raises(traitlets.TraitError, match=r"level: got .*, takes a finite number from 0 to 0.9"):
+        DenoisePad(IDENTITY, DIGITS, level=bad)
+
+
+def test_refuses_other_data():
+    with pytest.raises(ValueError, match="network: got one from 4 to 4 values"):
+        DenoisePad([(np.eye(4), np.zeros(4), "linear")], DIGITS)
+    with pytest.raises(ValueError, match=r"digits: got shape \(9, 784\)"):
+        DenoisePad(IDENTITY, DIGITS[:9])
+    with pytest.raises(ValueError, match=r"digits: got values from 0 to 255, takes \[0, 1\]"):
+        DenoisePad(IDENTITY, 255 * DIGITS)
+    with pytest.raises(ValueError, match="digits: got NaN"):
+        DenoisePad(IDENTITY, DIGITS * np.nan)
+    figure = DenoisePad(IDENTITY, DIGITS)
+    with pytest.raises(ValueError, match=r"image: got shape \(784,\)"):
+        figure.pick(np.zeros(784))
+    with pytest.raises(traitlets.TraitError, match="drawing: got 3 bytes, takes 784"):
+        figure.drawing = b"abc"
+    for name, value in (("digit", 10), ("kind", "speckle"), ("seed", -1)):
+        with pytest.raises(traitlets.TraitError, match=name):
+            setattr(figure, name, value)
+
+
+def test_a_bad_number_is_an_error_in_its_box(light, bases):
+    figure = opened(light, bases)
+    figure.embed.evaluate("(embed) => { embed.aeModel.set('level', NaN); }")
+    assert "level: got NaN" in figure.error()[0]
+    figure.embed.evaluate("(embed) => { embed.aeModel.set('level', 0.4); }")
+    assert figure.error() == []
