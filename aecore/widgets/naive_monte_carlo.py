@@ -42,7 +42,7 @@ class NaiveMonteCarlo(Figure):
     Example:
         >>> figure = NaiveMonteCarlo(samples=100)
         >>> figure.dimension, round(figure.exact(), 2)
-        (10, -17.64)
+        (10, -17.65)
         >>> NaiveMonteCarlo([([[1.0], [0.0]], [0.5, float("nan")])])
         Traceback (most recent call last):
         ValueError: x: got NaN or infinity, takes finite numbers
