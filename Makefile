@@ -2,12 +2,12 @@
 export TQDM_DISABLE ?= 1
 run = .venv/bin/
 
-book: ; sh publish/environment.sh && $(run)jupyter-book build . --all -W -n --keep-going
+book: ; sh publish/environment.sh && sh publish/execute.sh && $(run)jupyter-book build . --all -W -n --keep-going
 
 test: lint unit notebooks book pages
 lint: environment ; $(run)ruff check . && $(run)ruff format --check .
-unit: environment ; $(run)pytest -n 2 --doctest-modules --cov --cov-report= tests aecore --ignore tests/book
-notebooks: environment ; $(run)pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters errata.ipynb
+unit: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --doctest-modules --cov --cov-report= tests aecore --ignore tests/book
+notebooks: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters errata.ipynb
 pages: environment book ; $(run)pytest --cov --cov-append --cov-report= tests/book && $(run)coverage report --skip-covered --fail-under 95
 
 serve: ; $(run)python -m http.server --bind 127.0.0.1 --directory _build/html 8000
