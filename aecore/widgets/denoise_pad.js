@@ -45,6 +45,7 @@ function centred(strokes) {
 
 export default ae.define({
   math: { spoil, psnr, brush, centred },
+  data: ["network", "digits"],
   render(f) {
     const clean = ae.network(f.get("network")), digits = ae.bytes(f.get("digits"));
     const [left, right] = f.row(["1fr", "2fr"]);
