@@ -17,16 +17,24 @@ from torch import Tensor
 from aecore import _check, style
 from aecore.picture import Picture
 
-__all__ = ["decoded_grid", "image_rows", "latent_scatter", "lines"]
+__all__ = ["decoded_grid", "density", "image_rows", "latent_scatter", "lines"]
 
 _CELL = 0.56  # inches a digit takes in a row
 
 
-def _ink() -> LinearSegmentedColormap:
-    """From paper to ink in the page's own colours: digits look printed on it, light or dark."""
-    paper, ink = plt.rcParams["savefig.facecolor"], plt.rcParams["text.color"]
+def _ink(hue: str | None = None) -> LinearSegmentedColormap:
+    """From paper to ink (or to `hue`) in the page's own colours: digits look printed on it, light or dark."""
+    paper, ink = plt.rcParams["savefig.facecolor"], hue or plt.rcParams["text.color"]
     raised = {style.LIGHT["surface"]: style.LIGHT["raised"], style.DARK["surface"]: style.DARK["raised"]}
     return LinearSegmentedColormap.from_list("ink", [raised.get(paper, paper), ink])
+
+
+def _side(name: str, side: tuple[float, float]) -> tuple[float, float]:
+    """The two ends of an axis, as floats, low before high."""
+    low, high = (_check.number(name, end) for end in side)
+    if low >= high:
+        raise ValueError(f"{name} must be (low, high) with low < high, got {side}")
+    return low, high
 
 
 def _tiles(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
@@ -249,12 +257,7 @@ def decoded_grid(
         Picture: A ramp from paper to ink.
     """
     steps = _check.count("steps", steps, low=2)
-    sides = []
-    for name, side in (("x_range", x_range), ("y_range", y_range)):
-        low, high = (_check.number(name, end) for end in side)
-        if low >= high:
-            raise ValueError(f"{name} must be (low, high) with low < high, got {side}")
-        sides.append(torch.linspace(low, high, steps))
+    sides = [torch.linspace(*_side(name, side), steps) for name, side in (("x_range", x_range), ("y_range", y_range))]
     grid = torch.stack(torch.meshgrid(sides[0], sides[1].flip(0), indexing="xy"), dim=-1).reshape(-1, 2)
     with torch.no_grad():
         sheet = _tiles(decode(grid), steps, gap=0)
@@ -263,6 +266,77 @@ def decoded_grid(
         figure, ax = plt.subplots(figsize=(6.2, 6.2))
         ax.imshow(sheet, cmap=_ink(), vmin=0, vmax=1, extent=(*x_range, *y_range), aspect="auto")
         ax.set(xlabel="$h_1$", ylabel="$h_2$")
+        return figure
+
+    return Picture(draw, alt=alt)
+
+
+def density(
+    panels: Mapping[str, Tensor],
+    *,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    alt: str,
+    points: Mapping[str, Tensor] | None = None,
+    x_label: str = "$x_1$",
+    y_label: str = "$x_2$",
+) -> Picture:
+    """Densities over a plane, side by side, each from paper at 0 to full colour at its own largest value.
+
+    Args:
+        panels: name -> values on a regular grid, shape (rows, columns), at least 0: the first row lies at the low end
+            of `y_range`, the first column at the low end of `x_range`. `torch.meshgrid(x, y, indexing="xy")` is such
+            a grid.
+        x_range, y_range: (low, high), the first and the last grid point of each axis.
+        alt: what the picture shows, in one sentence.
+        points: name of a panel -> points (n, 2) that are drawn on it.
+        x_label, y_label: what the axes are.
+
+    Returns:
+        A `Picture`.
+
+    Raises:
+        TypeError, ValueError: for no panel, values that are negative, not finite or all 0, or points of another shape
+            or of a panel that is not there.
+
+    Example:
+        >>> import torch
+        >>> from aecore import plotting
+        >>> axis = torch.linspace(-2, 2, 41)
+        >>> bump = (-(axis**2) - axis[:, None] ** 2).exp()
+        >>> plotting.density({"": bump}, x_range=(-2, 2), y_range=(-2, 2), alt="One round bump.")
+        Picture: One round bump.
+    """
+    if not panels:
+        raise ValueError("panels must hold at least one grid of values, got none")
+    (left, right), (bottom, top) = _side("x_range", x_range), _side("y_range", y_range)
+    grids = {}
+    for name, values in panels.items():
+        _check.tensor(f"panels[{name!r}]", values, ndim=2, low=0)
+        if min(values.shape) < 2 or not values.any():
+            raise ValueError(f"panels[{name!r}] must hold at least 2 × 2 values that are not all 0")
+        grids[name] = values.detach().cpu().numpy()
+    dots = {}
+    for name, places in (points or {}).items():
+        if name not in panels:
+            raise ValueError(f"points must belong to one of the panels {list(panels)}, got {name!r}")
+        _check.tensor(f"points[{name!r}]", places, ndim=2)
+        if places.shape[1] != 2:
+            raise ValueError(f"points[{name!r}] must have shape (n, 2), got {tuple(places.shape)}")
+        dots[name] = places.detach().cpu().numpy()
+
+    def draw() -> Figure:
+        width = min(7.2 / len(grids), 4.6)
+        size = (width * len(grids), (width - 0.35) * (top - bottom) / (right - left) + 0.75)  # and room for words
+        figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False, sharey=True)
+        for ax, (name, values) in zip(axes[0], grids.items(), strict=True):
+            across, up = (right - left) / (values.shape[1] - 1) / 2, (top - bottom) / (values.shape[0] - 1) / 2
+            edges = (left - across, right + across, bottom - up, top + up)  # a value stands in the middle of its cell
+            ax.imshow(values, cmap=_ink("C0"), vmin=0, extent=edges, origin="lower", interpolation="bilinear")
+            if name in dots:
+                ax.scatter(*dots[name].T, s=9, linewidths=0, color="C1", rasterized=len(dots[name]) > 500)
+            ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=x_label, title=name, aspect="equal")
+        axes[0, 0].set_ylabel(y_label)
         return figure
 
     return Picture(draw, alt=alt)

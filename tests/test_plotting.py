@@ -8,6 +8,7 @@ import torch
 from aecore import picture, plotting, style
 
 IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+GRID = torch.arange(6.0).view(2, 3)  # grows to the right, and more so upwards
 PICTURES = {
     "image_rows": lambda **k: plotting.image_rows({"a": IMAGES, "b": IMAGES[:3]}, columns=3, **k),
     "lines": lambda **k: plotting.lines(
@@ -23,7 +24,14 @@ PICTURES = {
     "decoded_grid": lambda **k: plotting.decoded_grid(
         lambda z: z[:, :1, None, None].expand(-1, 1, 4, 4), x_range=(0, 1), y_range=(0, 1), steps=3, **k
     ),
+    "density": lambda **k: plotting.density(
+        {"ramp": GRID, "same": GRID}, x_range=(0, 2), y_range=(5, 6), points={"same": torch.tensor([[1.0, 5.5]])}, **k
+    ),
 }
+
+
+def plot_density(panels, **changes):
+    return plotting.density(panels, **{"x_range": (0, 2), "y_range": (0, 1), "alt": "A density."} | changes)
 
 
 def test_every_public_picture_is_tested_here():
@@ -63,6 +71,20 @@ def test_a_line_s_name_stands_at_its_end_and_names_do_not_touch():
     assert heights[1] - heights[0] > 0.05
 
 
+def test_a_density_stands_where_its_grid_says():
+    with style.light():
+        figure = PICTURES["density"](alt="Two ramps.").draw()
+    first, second = figure.axes
+    assert [ax.get_title("left") for ax in figure.axes] == ["ramp", "same"]
+    assert (first.get_xlim(), first.get_ylim()) == ((0, 2), (5, 6))
+    picture = first.images[0]
+    assert picture.origin == "lower"  # the first row is the lowest
+    assert picture.get_extent() == [-0.5, 2.5, 4.5, 6.5]  # each value in the middle of its cell
+    assert picture.get_clim() == (0, 5)
+    assert not first.collections
+    assert second.collections[0].get_offsets().tolist() == [[1, 5.5]]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -82,6 +104,15 @@ def test_a_line_s_name_stands_at_its_end_and_names_do_not_touch():
             lambda: plotting.decoded_grid(len, x_range=(0, 1), y_range=(0, 1), steps=1, alt="A."),
             "steps must be at least 2",
         ),
+        (lambda: plot_density({}), "panels must hold at least one grid"),
+        (lambda: plot_density({"a": GRID[0]}), r"panels\['a'\] must have 2 dimensions"),
+        (lambda: plot_density({"a": -GRID}), r"panels\['a'\] must be at least 0"),
+        (lambda: plot_density({"a": GRID / 0}), r"panels\['a'\] must hold numbers"),
+        (lambda: plot_density({"a": GRID * 0}), r"panels\['a'\] must hold at least 2 × 2 values that are not all 0"),
+        (lambda: plot_density({"a": GRID[:1]}), r"panels\['a'\] must hold at least 2 × 2"),
+        (lambda: plot_density({"a": GRID}, points={"b": GRID}), "points must belong to one of the panels"),
+        (lambda: plot_density({"a": GRID}, points={"a": GRID}), r"points\['a'\] must have shape \(n, 2\)"),
+        (lambda: plot_density({"a": GRID}, y_range=(1, 1)), "y_range must be"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_by_name(call, message):
