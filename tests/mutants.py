@@ -73,6 +73,17 @@ MUTANTS = [
     Mutant("active units by second moment", "evaluation.py", "vae.posterior(x)[0].var(dim=0)", "vae.posterior(x)[0].square().mean(dim=0)"),
     Mutant("active units above another threshold", "evaluation.py", "threshold: float = 1e-2", "threshold: float = 1e-3"),
     Mutant("probe tested on what it was trained on", "evaluation.py", "train_labels.cpu().numpy())\n    return float(probe.score(((test ", "train_labels.cpu().numpy())\n    return float(probe.score(((train "),
+    Mutant("code cut off, not rounded", "codec.py", "/ self.step).round()", "/ self.step).floor()"),
+    Mutant("integers decoded without the step", "codec.py", "rows * self.step", "rows"),
+    Mutant("integers decoded without where they begin", "codec.py", "np.tile(self.low, ", "np.tile(0 * self.low, "),
+    Mutant("integers that were never seen are impossible", "codec.py", "= 1 + np.bincount", "= np.bincount"),
+    Mutant("bits counted in nats", "codec.py", "return -np.log2(", "return -np.log("),
+    Mutant("the coder's whole words kept", "codec.py", "range(max(0, int(bits // 8) - 1), len(whole))", "range(0)"),
+    Mutant("length of a file left out", "codec.py", "return _length(length) + short", "return short"),
+    Mutant("tables left out of the size", "codec.py", "decoder + 4 * int((self.high - self.low + 2).sum())", "decoder"),
+    Mutant("decoded pictures outside [0, 1]", "codec.py", ".clamp(0, 1).mul(255)", ".mul(255)"),
+    Mutant("quality not handed on", "codec.py", '{"quality": quality, **', '{"quality": 75, **'),
+    Mutant("end marker counted as payload", "codec.py", "file[at:-2], file[-2:]", "file[at:], file[-2:]"),
     Mutant("sign of PSNR", "evaluation.py", "return -10 *", "return 10 *"),
 ]  # fmt: skip
 

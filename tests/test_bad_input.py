@@ -34,6 +34,14 @@ def vae(likelihood="bernoulli"):
     return ae.VAE(nn.Linear(4, 4), nn.Linear(2, 4), likelihood)
 
 
+def codec():
+    torch.manual_seed(0)
+    return ae.Codec(autoencoder(), UNIT, 0.1)
+
+
+FILES = ae.write_pictures(UNIT.view(3, 1, 2, 2))
+WIDER = ae.write_pictures(UNIT.view(1, 1, 3, 4))
+NO_FILES = [None, "x", b"x", 3, [], [None], ["x"], [b""], [b"x"], [bytearray(2)], {}]
 NO_TENSORS = [None, "x", 1.0, [[0.5]], np.ones((3, 4)), UNIT.long(), UNIT.bool(), UNIT.cfloat(), UNIT.to_sparse()]
 NO_TENSORS += [UNIT.to("meta"), torch.empty(3, 0), UNIT * math.nan]
 NOT_FINITE = [UNIT / 0 - 1, UNIT.log()]
@@ -249,6 +257,36 @@ CASES = {
         },
     ),
     "psnr": (ae.psnr, {"x_hat": (UNIT, [*REALS, UNIT[0]]), "x": (UNIT, [*REALS, *OTHER_SHAPES])}),
+    "Codec": (
+        ae.Codec,
+        {
+            "model": (autoencoder(), [*MODULES, vae(), ae.Autoencoder(nn.Unflatten(1, (2, 2)), nn.Flatten())]),
+            "images": (UNIT, [*DATA, UNIT.double()]),
+            "step": (0.1, [*POSITIVE, 1e-7, 1e-300]),
+        },
+    ),
+    "Codec.symbols": (lambda **kw: codec().symbols(**kw), {"images": (UNIT, DATA)}),
+    "Codec.bits": (lambda **kw: codec().bits(**kw), {"images": (UNIT, DATA)}),
+    "Codec.encode": (lambda **kw: codec().encode(**kw), {"images": (UNIT, DATA)}),
+    "Codec.decode": (
+        lambda **kw: codec().decode(**kw),
+        {"files": (codec().encode(UNIT), [*NO_FILES, [b"\x02\x01"], [b"(" + b"\xff" * 40]])},
+    ),
+    "write_pictures": (
+        ae.write_pictures,
+        {
+            "images": (UNIT.view(3, 1, 2, 2), [*PROBABILITIES, UNIT, UNIT.view(1, 3, 2, 2)]),
+            "kind": ("JPEG", [None, "GIF", 1]),
+            "quality": (50, [*COUNTS[1:], 96]),
+            "own_tables": (True, [None, 1, "yes"]),
+        },
+    ),
+    "write_pictures as PNG": (
+        lambda **kw: ae.write_pictures(UNIT.view(3, 1, 2, 2), "PNG", **kw),
+        {"quality": (None, [1, 95]), "own_tables": (False, [True])},
+    ),
+    "read_pictures": (ae.read_pictures, {"files": (FILES, [*NO_FILES, FILES[:1] * 2 + WIDER])}),
+    "payload_size": (ae.payload_size, {"file": (FILES[0], [None, "x", FILES, b"", b"GIF89a", FILES[0][:20]])}),
 }
 TAKES_NOTHING = {"pick_device", "History"}
 
