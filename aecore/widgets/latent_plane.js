@@ -24,6 +24,7 @@ function along(a, b, p) {
 const HUES = ["blue", "blue", "green", "purple", "green", "cyan", "gold", "purple", "orange", "gold"], STEPS = 8, CELL = 32;
 
 export default ae.define({
+  data: ["planes"],
   math: { nearest, between, along, decode: (packed, points) => points.map(ae.network({ ...packed, data: new DataView(Uint8Array.from(packed.data).buffer) })) },
   render(f) {
     const labels = ae.bytes(f.get("labels"));

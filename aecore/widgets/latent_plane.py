@@ -80,6 +80,15 @@ class LatentPlane(Figure):
         if "along" not in traits and {"x", "y", "ax", "ay", "bx", "by"} & set(traits):
             self.along = self._place()
 
+    def show(self, planes) -> None:
+        """Put other models' planes in place of these, for the same digits; the figure starts anew in their gap."""
+        other = type(self)(planes, np.frombuffer(self.labels, np.uint8))
+        with self.hold_sync():
+            self.planes = other.planes
+            for name in ("plane", "x", "y", "ax", "ay", "bx", "by", "along"):
+                setattr(self, name, getattr(other, name))
+        other.close()
+
     @t.validate("plane")
     def _one_of_the_planes(self, proposal):
         names = [plane["name"] for plane in self.planes]

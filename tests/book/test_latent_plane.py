@@ -226,3 +226,12 @@ def test_refuses_other_traits_by_name(bad):
             LatentPlane({"toy": (CODES, DECODER)}, [0, 0, 1, 1], **{name: bad})
     with pytest.raises(traitlets.TraitError, match="plane"):
         LatentPlane({"toy": (CODES, DECODER)}, [0, 0, 1, 1], plane="other")
+
+
+def test_shows_other_models_for_the_same_digits():
+    figure = LatentPlane({"toy": (CODES, DECODER)}, labels=[0, 0, 1, 1])
+    figure.show({"other": (10 * CODES, DECODER)})
+    assert (figure.plane, figure.x, figure.bx) == ("other", 45, 90)
+    with pytest.raises(ValueError, match="other: got"):
+        figure.show({"other": (CODES[:2], DECODER)})
+    assert figure.plane == "other"
