@@ -17,7 +17,7 @@ def vae(**settings):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("AECORE_CACHE", str(tmp_path))
-    return lambda: len(list(tmp_path.iterdir()))
+    return lambda: len(list(tmp_path.glob("*.safetensors")))
 
 
 @pytest.mark.parametrize("other", [{"beta": 4.0}, {"likelihood": "gaussian"}])

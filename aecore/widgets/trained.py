@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 from torch import Tensor, nn
 
 from aecore.training import fit
@@ -35,16 +36,18 @@ def trained(model: nn.Module, images: Tensor, *, seed: int = 0, **settings) -> n
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     os.environ["AECORE_CACHE"] = folder
         ...     model = trained(ae.Autoencoder(ae.mlp([4, 2]), ae.mlp([2, 4])), torch.rand(9, 4), epochs=1)
-        ...     len(os.listdir(folder)), model.training
+        ...     len([name for name in os.listdir(folder) if name.endswith(".safetensors")]), model.training
         (1, False)
         >>> del os.environ["AECORE_CACHE"]
     """
     folder = Path(os.environ.get("AECORE_CACHE") or Path.home() / ".cache" / "aecore" / "models")
     path = folder / f"{_key(model, images, {'seed': seed, **settings})}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # these networks are small: threads wait for each other, up to ten times on a busy machine
     try:
-        fit(model, images, seed=seed, device="cpu", progress=False, checkpoint=path, **settings)
+        with FileLock(path.with_suffix(".lock")):  # notebooks executed side by side: one trains, the other waits
+            fit(model, images, seed=seed, device="cpu", progress=False, checkpoint=path, **settings)
     finally:
         torch.set_num_threads(threads)
     return model.eval()
