@@ -31,6 +31,7 @@ def test_asks_no_other_host_and_says_nothing(light, bases, page_path, way):
     page = light.open(bases[way] + page_path)
     page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
     page.wait_for_timeout(50)
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, "an equation that MathJax cannot read"
     allowed = (bases[way], "data:", "blob:")
     assert [url for url in light.requests if not url.startswith(allowed)] == []
     assert light.problems == []
