@@ -327,7 +327,7 @@ def density(
 
     def draw() -> Figure:
         width = min(7.2 / len(grids), 4.6)
-        size = (width * len(grids), (width - 0.35) * (top - bottom) / (right - left) + 0.75)  # and room for words
+        size = (width * len(grids), (width - 0.35) * (top - bottom) / (right - left) + 0.85)  # and room for words
         figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False, sharey=True)
         for ax, (name, values) in zip(axes[0], grids.items(), strict=True):
             across, up = (right - left) / (values.shape[1] - 1) / 2, (top - bottom) / (values.shape[0] - 1) / 2
