@@ -49,7 +49,7 @@ class BetaDial(Figure):
     """
 
     module = "beta_dial"
-    height = (774, 1210)
+    height = (790, 1210)
     beta = Number(1, min=0)
     betas = t.List(t.Float()).tag(sync=True)
     log_prob = t.List(t.Float()).tag(sync=True)

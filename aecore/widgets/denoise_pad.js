@@ -48,7 +48,7 @@ export default ae.define({
   data: ["network", "digits"],
   render(f) {
     const clean = ae.network(f.get("network")), digits = ae.bytes(f.get("digits"));
-    const [left, right] = f.row(["1fr", "2fr"]);
+    const [left, right] = f.row(["calc((100% - 56px) / 3)", "1fr"]);
     const pair = ae.h("div", { style: "display:grid;grid-template-columns:1fr 1fr;gap:28px" });
     right.append(pair);
     const pad = f.digit({ label: "Drawing pad", caption: "clean: draw here", size: 216, parent: left });

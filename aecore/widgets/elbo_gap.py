@@ -34,7 +34,7 @@ class ElboGap(Figure):
     """
 
     module = "elbo_gap"
-    height = (700, 1030)
+    height = (700, 1010)
     mean = Number(-1.2, min=-2.5, max=2.5)
     width = Number(0.5, min=0.2, max=1.5)
     x = Number(2.0, min=-2.5, max=2.5)

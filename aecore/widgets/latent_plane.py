@@ -50,7 +50,7 @@ class LatentPlane(Figure):
     """
 
     module = "latent_plane"
-    height = (700, 828)
+    height = (720, 828)
     plane = t.Unicode().tag(sync=True)
     x, y = Number(0), Number(0)
     ax, ay, bx, by = Number(0), Number(0), Number(0), Number(0)

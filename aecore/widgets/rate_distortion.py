@@ -49,7 +49,7 @@ class RateDistortion(Figure):
     """
 
     module = "rate_distortion"
-    height = (512, 830)
+    height = (524, 830)
     picture = t.Int(0).tag(sync=True)
     quality = t.Int(5).tag(sync=True)
     size = t.Int(0).tag(sync=True)

@@ -49,7 +49,7 @@ class ScoreField(Figure):
     """
 
     module = "score_field"
-    height = (648, 985)
+    height = (664, 985)
     noise = Number(0.2, min=0)
     x = Number(0.0, min=-REACH, max=REACH)
     y = Number(0.0, min=-REACH, max=REACH)

@@ -9,6 +9,7 @@ from shutil import copytree
 
 from . import nodes
 from .bundle import bundle
+from .fonts import write_fonts
 
 STATIC = Path(__file__).parent / "static"
 # What a page loads of MathJax (24 MB in the wheel): one script, its fonts, the TeX extensions loaded on demand.
@@ -16,7 +17,7 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 
 
 def write_assets(app) -> None:
-    """All modules, the host, both style sheets and MathJax, once for the whole book."""
+    """All modules, the host, both style sheets, the fonts and MathJax, once for the whole book."""
     if app.builder.format != "html":
         return
     from aecore.widgets.base import stylesheet
@@ -25,6 +26,7 @@ def write_assets(app) -> None:
     static.mkdir(parents=True, exist_ok=True)
     (static / "aebook.js").write_text(bundle(), "utf-8")
     (static / "aebook.css").write_text(stylesheet() + (STATIC / "book.css").read_text("utf-8"), "utf-8")
+    write_fonts(static / "fonts")
     source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
     for part in MATHJAX:
         target = static / "mathjax" / part
