@@ -99,6 +99,7 @@ def execute(notebook: Path, python: Path, folder: Path) -> list[float]:
     settings = {
         "JUPYTER_PATH": str(python.parents[1] / "share" / "jupyter"),
         "AECORE_CACHE": str(folder / "cache"),  # empty: Colab has trained nothing before
+        "PIP_CONFIG_FILE": os.devnull,  # what this machine tells its own pip is not what Colab tells its
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(WORK / "wheels"),
         "GIT_CONFIG_COUNT": "2",
