@@ -16,6 +16,7 @@ from pkgutil import iter_modules
 from .base import Figure
 from .frames import Frames, frames
 from .live import InKernel
+from .quiz import Quiz, quiz
 
 if "google.colab" in sys.modules:  # Colab shows third-party widgets only when told to
     from google.colab import output
@@ -25,7 +26,7 @@ if "google.colab" in sys.modules:  # Colab shows third-party widgets only when t
 FIGURES: dict[str, type[Figure]] = {}
 for _module in iter_modules(__path__):
     for _name, _value in vars(import_module(f"{__name__}.{_module.name}")).items():
-        if isinstance(_value, type) and issubclass(_value, Figure) and _value is not Figure:
+        if isinstance(_value, type) and issubclass(_value, Figure) and _value.in_gallery and _value is not Figure:
             FIGURES[_name] = globals()[_name] = _value
 
-__all__ = ["FIGURES", "Figure", "Frames", "InKernel", "frames", *sorted(set(FIGURES) - {"Frames"})]
+__all__ = ["FIGURES", "Figure", "Frames", "InKernel", "Quiz", "frames", "quiz", *sorted(set(FIGURES) - {"Frames"})]

@@ -109,6 +109,7 @@ class Figure(anywidget.AnyWidget):
 
     module: str = ""
     height: tuple[int, int] = (420, 620)
+    in_gallery: bool = True
     title = t.Unicode().tag(sync=True)
     caption = t.Unicode().tag(sync=True)
 
@@ -153,7 +154,10 @@ class Figure(anywidget.AnyWidget):
         return {name: _portable(getattr(self, name)) for name in self._own()}
 
     def still(self) -> dict:
-        """The picture and the sentence that stand in the figure's place where there is no JavaScript."""
+        """The picture and the sentence that stand in the figure's place where there is no JavaScript.
+
+        What no picture can say may be text instead: ``{"alt": sentence, "html": markup}``.
+        """
         return Picture(self.draw, alt=self.sentence()).data()
 
     def _repr_mimebundle_(self, **kwargs):

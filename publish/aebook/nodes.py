@@ -66,13 +66,15 @@ def visit_figure(self, node) -> None:
 
     state = json.dumps(lighten(payload["state"]), ensure_ascii=False).replace("<", "\\u003c")
     wide, narrow = payload["height"]
-    sentence = escape(payload["picture"]["alt"])
+    picture = payload["picture"]
+    still = picture.get("html") or f'<div class="ae-still">{images(self, picture)}</div>'
+    moves = "your answers are checked here" if "html" in picture else "this figure moves under your hand"
+    sentence = f"{escape(picture['alt'])} With JavaScript, {moves}."
     kernel = f'<p class="ae-kernel">{escape(KERNEL + payload["kernel"])}</p>' if payload.get("kernel") else ""
     self.body.append(
         f'<div class="output ae-embed" data-module="{escape(payload["module"])}" '
         f'style="--ae-wide:{wide}px;--ae-narrow:{narrow}px"><script type="application/json">{state}</script>'
-        f'<div class="ae-mount"></div><noscript><div class="ae-still">{images(self, payload["picture"])}</div>'
-        f'<p class="ae-sentence">{sentence} With JavaScript, this figure moves under your hand.</p></noscript>{kernel}'
+        f'<div class="ae-mount"></div><noscript>{still}<p class="ae-sentence">{sentence}</p></noscript>{kernel}'
         f"{''.join(dict.fromkeys(scripts))}</div>\n"
     )
     raise base.SkipNode
