@@ -5,7 +5,8 @@ run = .venv/bin/
 book: ; sh publish/environment.sh && sh publish/execute.sh && $(run)jupyter-book build . --all -W -n --keep-going
 
 test: lint unit notebooks book pages
-lint: environment ; $(run)ruff check . && $(run)ruff format --check .
+lint: workflow ; $(run)ruff check . && $(run)ruff format --check .
+workflow: environment ; $(run)check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml && $(run)zizmor -q --offline .github
 unit: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --doctest-modules --cov --cov-report= tests aecore --ignore tests/book
 notebooks: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters errata.ipynb
 pages: environment book ; $(run)pytest --cov --cov-append --cov-report= tests/book && $(run)coverage report --skip-covered --fail-under 95
@@ -15,9 +16,12 @@ lab: environment ; TQDM_DISABLE=0 $(run)jupyter lab
 outputs: environment ; $(run)jupyter nbconvert --to notebook --execute --inplace *.ipynb chapters/*.ipynb && $(run)nbstripout *.ipynb chapters/*.ipynb
 student: environment ; $(run)python publish/student.py _build/student
 colab: environment ; OMP_NUM_THREADS=1 $(run)python publish/colab.py $(FROM)
+bundle: environment ; $(run)python publish/stick.py
+pdf: environment ; $(run)python publish/pdf.py _build/html _build/autoencoders-hands-on.pdf
+links: book ; $(run)jupyter-book build . --builder linkcheck
 fork: environment ; $(run)python publish/fork.py $(URL)
 mutants: environment ; $(run)python tests/mutants.py
 environment: ; sh publish/environment.sh browser
 lock: ; $(run)uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
 
-.PHONY: book test lint unit notebooks pages serve lab outputs student colab fork mutants environment lock
+.PHONY: book test lint workflow unit notebooks pages serve lab outputs student colab bundle pdf links fork mutants environment lock

@@ -59,7 +59,7 @@ def environment(name: str) -> Path:
     python = WORK / name / "bin" / "python"
     if not python.exists():
         subprocess.run([UV, "venv", "--quiet", "--seed", "--python", PYTHON, WORK / name], check=True)
-    subprocess.run([UV, "pip", "uninstall", "--quiet", "--python", python, "aecore"], check=True)
+    subprocess.run([UV, "pip", "uninstall", "--quiet", "--python", python, "aecore", *NOT_IN_COLAB], check=True)
     with (ROOT / "pyproject.toml").open("rb") as file:
         needs = tomllib.load(file)["project"]["dependencies"]
     install = [UV, "pip", "install", "--quiet", "--python", python, "--resolution", RESOLUTIONS[name]]
@@ -69,7 +69,7 @@ def environment(name: str) -> Path:
         wrong = {key: found[key] for key in oldest if key in found and not same(found[key], oldest[key])}
         assert not wrong, f"pyproject.toml promises older versions than go together: {wrong}"
     wheels = [f"{key}=={found[key]}" for key in NOT_IN_COLAB]
-    download = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", WORK / "wheels"]
+    download = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", WORK / name / "wheels"]
     subprocess.run([*download, *wheels, "setuptools>=68", "wheel"], check=True)
     kernel = WORK / name / "share" / "jupyter" / "kernels" / "colab"
     kernel.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def execute(notebook: Path, python: Path, folder: Path) -> list[float]:
         "AECORE_CACHE": str(folder / "cache"),  # empty: Colab has trained nothing before
         "PIP_CONFIG_FILE": os.devnull,  # what this machine tells its own pip is not what Colab tells its
         "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(WORK / "wheels"),
+        "PIP_FIND_LINKS": str(python.parents[1] / "wheels"),
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
         "GIT_CONFIG_VALUE_0": address(),

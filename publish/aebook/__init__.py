@@ -17,7 +17,7 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 
 
 def write_assets(app) -> None:
-    """All modules, the host, both style sheets, the fonts and MathJax, once for the whole book."""
+    """All modules, the host, the style sheets, the fonts and MathJax, once for the whole book."""
     if app.builder.format != "html":
         return
     from aecore.widgets.base import stylesheet
@@ -25,7 +25,8 @@ def write_assets(app) -> None:
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
     (static / "aebook.js").write_text(bundle(), "utf-8")
-    (static / "aebook.css").write_text(stylesheet() + (STATIC / "book.css").read_text("utf-8"), "utf-8")
+    sheets = [stylesheet(), *((STATIC / name).read_text("utf-8") for name in ("book.css", "print.css"))]
+    (static / "aebook.css").write_text("".join(sheets), "utf-8")
     write_fonts(static / "fonts")
     source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
     for part in MATHJAX:

@@ -65,6 +65,27 @@ function reach() {
   }
 }
 
+// On paper a figure is its still picture, a page is light, and nothing is folded; afterwards all is as it was.
+function prepareForPaper() {
+  for (const embed of document.querySelectorAll(".ae-embed")) {
+    const still = ae.h("div", { class: "ae-print" });
+    still.innerHTML = embed.querySelector("noscript")?.textContent || ""; // lazy images: fetched when printed
+    const sentence = still.querySelector(".ae-sentence");
+    if (sentence) sentence.textContent = sentence.textContent.replace(/ With JavaScript, .*$/, "");
+    embed.append(still);
+  }
+  const page = document.documentElement;
+  let undo = [];
+  addEventListener("beforeprint", () => {
+    const theme = page.dataset.theme;
+    page.dataset.theme = "light";
+    const folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((details) => (details.open = true));
+    undo = [() => (page.dataset.theme = theme), ...folded.map((details) => () => (details.open = false))];
+  });
+  addEventListener("afterprint", () => undo.splice(0).forEach((step) => step()));
+}
+
 function start() {
   for (const table of document.querySelectorAll(".bd-article table")) {
     if (table.closest(".ae-table, .highlighttable")) continue;
@@ -73,6 +94,7 @@ function start() {
     box.append(table);
   }
   document.querySelectorAll(".ae-embed").forEach(mount);
+  prepareForPaper();
   reach();
   addEventListener("resize", reach);
   window.MathJax?.startup?.promise?.then(reach);

@@ -1,0 +1,43 @@
+"""`make bundle`: what is in the zip, and that it opens from a folder."""
+
+import zipfile
+
+import nbformat
+import pytest
+from fork import ROOT
+from stick import NAME, write_zip
+
+
+@pytest.fixture(scope="module")
+def unpacked(site, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stick")
+    build = folder / "build"
+    build.mkdir()
+    (build / "html").symlink_to(site)
+    with zipfile.ZipFile(write_zip(build, folder / "book.zip")) as bundle:
+        bundle.extractall(folder)
+    return folder / NAME
+
+
+def test_holds_the_site_the_notebooks_and_the_wheel(site, unpacked):
+    files = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+    pages = {f"book/{path.relative_to(site)}" for path in site.rglob("*.html")}
+    lectures = {path.name for path in (ROOT / "chapters").glob("*.ipynb")}
+    assert pages <= files
+    assert {name.removeprefix("notebooks/") for name in files if name.startswith("notebooks/")} == lectures
+    for path in (unpacked / "notebooks-without-solutions").glob("*.ipynb"):
+        assert not any("solution" in cell.metadata.get("tags", []) for cell in nbformat.read(path, as_version=4).cells)
+    (wheel,) = unpacked.glob("*.whl")
+    with zipfile.ZipFile(wheel) as package:
+        packed = set(package.namelist())
+    sources = [path for path in (ROOT / "aecore").rglob("*") if path.suffix in (".py", ".js", ".css", ".json")]
+    assert {str(path.relative_to(ROOT)) for path in sources} <= packed
+    assert {f"aecore/assets/{path.name}" for path in (ROOT / "aecore" / "assets").iterdir()} <= packed
+
+
+def test_opens_without_a_network(light, unpacked):
+    page = light.open((unpacked / "index.html").as_uri())
+    page.get_by_text("Read the book").click()
+    page.wait_for_selector("article h1")
+    assert light.problems == []
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in light.requests)
