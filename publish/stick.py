@@ -27,10 +27,8 @@ color-scheme: light dark; }} a {{ font-weight: 600; }} code {{ overflow-wrap: an
 the copies in <code>notebooks-without-solutions</code> leave the exercises to you.</li>
 </ul></main></body></html>
 """
-EXTRA = {
-    "slides": '<li><a href="slides/index.html">Show the slides</a>.</li>\n',
-    "pdf": '<li><a href="book.pdf">Print the book</a>.</li>\n',
-}
+SLIDES = "<li>Show the slides: {}.</li>\n"
+PDF = '<li><a href="book.pdf">Print the book</a>.</li>\n'
 
 
 def build_wheel(folder: Path) -> Path:
@@ -52,13 +50,12 @@ def write_zip(build: Path, target: Path) -> Path:
         shutil.copytree(build / "html", top / "book", ignore=shutil.ignore_patterns(".buildinfo", "*.doctree"))
         shutil.copytree(ROOT / "chapters", top / "notebooks", ignore=shutil.ignore_patterns(".*"))
         student.main(top / "notebooks-without-solutions")
-        extra = []
-        if (build / "slides" / "index.html").is_file():
-            shutil.copytree(build / "slides", top / "slides")
-            extra.append(EXTRA["slides"])
+        decks = [path.relative_to(top) for path in sorted((top / "book" / "slides").glob("*.html"))]
+        links = ", ".join(f'<a href="{deck}">{deck.stem}</a>' for deck in decks)
+        extra = [SLIDES.format(links)] if decks else []
         if (build / f"{NAME}.pdf").is_file():
             shutil.copyfile(build / f"{NAME}.pdf", top / "book.pdf")
-            extra.append(EXTRA["pdf"])
+            extra.append(PDF)
         wheel = build_wheel(top)
         (top / "index.html").write_text(START.format(extra="".join(extra), wheel=wheel.name), "utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)

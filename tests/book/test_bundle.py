@@ -1,5 +1,6 @@
 """`make bundle`: what is in the zip, and that it opens from a folder."""
 
+import re
 import zipfile
 
 import nbformat
@@ -33,6 +34,13 @@ def test_holds_the_site_the_notebooks_and_the_wheel(site, unpacked):
     sources = [path for path in (ROOT / "aecore").rglob("*") if path.suffix in (".py", ".js", ".css", ".json")]
     assert {str(path.relative_to(ROOT)) for path in sources} <= packed
     assert {f"aecore/assets/{path.name}" for path in (ROOT / "aecore" / "assets").iterdir()} <= packed
+
+
+def test_every_link_of_its_first_page_leads_somewhere(site, unpacked):
+    links = re.findall(r'href="([^"]*)"', (unpacked / "index.html").read_text("utf-8"))
+    assert links[0] == "book/index.html"
+    assert len(links) == 1 + len(list((site / "slides").glob("*.html")))
+    assert all((unpacked / link).is_file() for link in links)
 
 
 def test_opens_without_a_network(light, unpacked):

@@ -68,7 +68,7 @@ function reach() {
 // On paper a figure is its still picture, a page is light, and nothing is folded; afterwards all is as it was.
 function prepareForPaper() {
   for (const embed of document.querySelectorAll(".ae-embed")) {
-    const still = ae.h("div", { class: "ae-print" });
+    const still = ae.h("div", { class: "ae-print", hidden: "" });
     still.innerHTML = embed.querySelector("noscript")?.textContent || ""; // lazy images: fetched when printed
     const sentence = still.querySelector(".ae-sentence");
     if (sentence) sentence.textContent = sentence.textContent.replace(/ With JavaScript, .*$/, "");
@@ -77,11 +77,12 @@ function prepareForPaper() {
   const page = document.documentElement;
   let undo = [];
   addEventListener("beforeprint", () => {
-    const theme = page.dataset.theme;
-    page.dataset.theme = "light";
+    const theme = page.getAttribute("data-theme");
     const folded = [...document.querySelectorAll("details:not([open])")];
+    if (theme) page.dataset.theme = "light";
     folded.forEach((details) => (details.open = true));
-    undo = [() => (page.dataset.theme = theme), ...folded.map((details) => () => (details.open = false))];
+    undo = folded.map((details) => () => (details.open = false));
+    if (theme) undo.push(() => (page.dataset.theme = theme));
   });
   addEventListener("afterprint", () => undo.splice(0).forEach((step) => step()));
 }
