@@ -66,15 +66,49 @@ def slope_of_error(sigma):
     return (log_p[0] - log_p[1]).item()
 
 
-def best_sigma():
-    x, mean = torch.full((1, 784), 0.2, dtype=torch.float64), torch.zeros(1, 784, dtype=torch.float64)
-    assert math.isclose(ae.squared_error(mean, x).item(), 31.36)
+def best_sigma(error):
+    x, mean = torch.full((1, 784), (error / 784) ** 0.5, dtype=torch.float64), torch.zeros(1, 784, dtype=torch.float64)
+    assert math.isclose(ae.squared_error(mean, x).item(), error)
     sigmas = torch.linspace(0.1, 0.4, 3001, dtype=torch.float64).tolist()
     return max(sigmas, key=lambda sigma: ae.gaussian_log_prob(x, mean, sigma).item())
 
 
+def decibels(share):
+    """How much the PSNR changes when the squared error falls to a share."""
+    clean, error = torch.full((1, 1, 4, 4), 0.5), torch.full((1, 1, 4, 4), 0.2)
+    return (ae.psnr(clean + share**0.5 * error, clean) - ae.psnr(clean + error, clean)).item()
+
+
+def best_linear_factor(variance, sigma):
+    factor = torch.linspace(0, 1, 100_001, dtype=torch.float64)
+    return factor[((1 - factor).square() * variance + (factor * sigma).square()).argmin()].item()
+
+
+def score_of_noisy_data(x, variance):
+    x = exact(x)[None].requires_grad_()
+    return torch.autograd.grad(ae.gaussian_log_prob(x, torch.zeros_like(x), variance**0.5).sum(), x)[0].item()
+
+
+def minibatch_variance(samples, between=96, within=4):
+    return between + within / samples
+
+
+def score_variance(dimensions):
+    """Var[f(z) ε₁] with f = −½‖ε‖², from the moments of ε₁ and of the χ² distribution of the other dimensions."""
+    others = dimensions - 1
+    return (15 + 2 * 3 * others + others * (others + 2)) / 4
+
+
+def best_weight():
+    variance = best_sigma(23.52) ** 2
+    negative_elbo = [-ae.gaussian_log_prob(exact(d)[None], exact(0)[None], variance**0.5).item() for d in (0, 1)]
+    return 1 / (negative_elbo[1] - negative_elbo[0])
+
+
 ELBO = -80 - 12
 POSTERIOR = (1.0, 0.5)
+BEST = best_sigma(31.36)
+PRIOR = 0.375  # the variance of data N(0, ·) whose best denoiser takes 1.5 to 0.9
 HALF = math.log(0.5)
 COINS = coin(0.5, 0.05)
 # name: what aecore says, then what each named mistake gives, in the order of the file
@@ -90,8 +124,17 @@ COMPUTED = {
     ),
     "02/soft-threshold": (best_activation(torch.abs), 0.7, best_activation(torch.square), 1.7, 0),
     "02/coins": (COINS, coin(0.05, 0.5), COINS / math.log(2), 0.5 * math.log(10), 2 * COINS, -COINS),
+    "04/decibels": (decibels(0.25), 20 * math.log10(4), math.log10(4), 10 * math.log(4), 4, decibels(4)),
+    "04/soft-pca": (best_linear_factor(2, 0.5), 2 / (2 + 0.5), 1, 1 - best_linear_factor(2, 0.5), (2 / 2.25) ** 0.5),
+    "04/score": (
+        score_of_noisy_data(1.5, PRIOR + 0.25),
+        -score_of_noisy_data(1.5, PRIOR + 0.25),
+        (0.9 - 1.5) / 0.5,
+        best_linear_factor(PRIOR, 0.5) * 1.5 - 1.5,
+        (0.9 - 1.5) * 0.25,
+    ),
     "05/factor": (slope_of_error(0.2), 2 * slope_of_error(0.2), 1 / (2 * 0.2), slope_of_error(1.0), 1 / 0.2),
-    "05/best-sigma": (best_sigma(), best_sigma() ** 2, best_sigma() * 784**0.5, best_sigma() / 2**0.5, 1),
+    "05/best-sigma": (BEST, BEST ** 2, BEST * 784**0.5, BEST / 2**0.5, 1),
     "05/how-many": (math.exp(7), 7, 2**7, 7**2, 10**7),
     "06/gap": (-88 - ELBO, 12, -80 - -88, (-80 + 12) - -88, ELBO - -88),
     "06/figure": (
@@ -111,6 +154,15 @@ COMPUTED = {
         encoder_kl(2 * HALF),
         encoder_kl(HALF) / math.log(2),
     ),
+    "07/more-samples": (
+        100 - minibatch_variance(4),
+        100 - minibatch_variance(1) / 4,
+        100 - minibatch_variance(math.inf),
+        100 * (1 - (minibatch_variance(4) / minibatch_variance(1)) ** 0.5),
+        100 * (1 - (1 / 4) ** 0.5),
+    ),
+    "07/score-price": (score_variance(20), (20 + 4) / 2, 20, 20**2, 1, 4 * score_variance(20)),
+    "07/scale": (best_weight(), best_weight() / 2, 2 * 0.5, 2 * 23.52, 1 / best_weight(), 2 * best_sigma(23.52)),
 }  # fmt: skip
 
 
