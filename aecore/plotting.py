@@ -234,6 +234,8 @@ def decoded_grid(
     y_range: tuple[float, float],
     alt: str,
     steps: int = 16,
+    x_label: str = "$h_1$",
+    y_label: str = "$h_2$",
 ) -> Picture:
     """What a decoder makes of a regular grid of points of a 2-D latent plane.
 
@@ -242,6 +244,7 @@ def decoded_grid(
         x_range, y_range: the part of the plane, (low, high) each.
         alt: what the picture shows, in one sentence.
         steps: grid points along each side.
+        x_label, y_label: what the axes are.
 
     Returns:
         A `Picture`.
@@ -265,7 +268,7 @@ def decoded_grid(
     def draw() -> Figure:
         figure, ax = plt.subplots(figsize=(6.2, 6.2))
         ax.imshow(sheet, cmap=_ink(), vmin=0, vmax=1, extent=(*x_range, *y_range), aspect="auto")
-        ax.set(xlabel="$h_1$", ylabel="$h_2$")
+        ax.set(xlabel=x_label, ylabel=y_label)
         return figure
 
     return Picture(draw, alt=alt)
