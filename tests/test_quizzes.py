@@ -105,6 +105,40 @@ def best_weight():
     return 1 / (negative_elbo[1] - negative_elbo[0])
 
 
+def charged_by_linear_vae(variance, noise, beta):
+    """The KL term of z|x ~ N(ax, s) at the optimum with x|z ~ N(wz, noise), climbed from a start that is not it."""
+    w, a, log_s = parameters = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (0.5, 0.5, -0.5)]
+    optimizer = torch.optim.LBFGS(parameters, max_iter=500, tolerance_grad=1e-12, line_search_fn="strong_wolfe")
+
+    def kl():
+        return ae.gaussian_kl((a * variance**0.5).view(1, 1), log_s.view(1, 1)).sum()
+
+    def loss():
+        optimizer.zero_grad()
+        error = variance * (1 - w * a).square() + w.square() * log_s.exp()
+        value = error / (2 * noise) + beta * kl()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return kl().item()
+
+
+def rounding_error(step):
+    codes = torch.linspace(-30, 30, 1_000_001, dtype=torch.float64)
+    return (codes - step * (codes / step).round()).square().mean().item()
+
+
+def wasted(p, q):
+    """−Σ p log q: what values of law p cost with a code for q."""
+    return -(p * q.log()).sum().item()
+
+
+LETTERS, EQUAL = exact(1 / 2, 1 / 4, 1 / 8, 1 / 8), torch.full((4,), 1 / 4, dtype=torch.float64)
+BITS = wasted(LETTERS, LETTERS) / math.log(2)
+CHARGED = charged_by_linear_vae(1.5, 0.25, beta=2)
+SYMBOLS = 16 * wasted(torch.eye(32, dtype=torch.float64)[0], torch.full((32,), 1 / 32, dtype=torch.float64))
+NATS = math.log(1000)
 ELBO = -80 - 12
 POSTERIOR = (1.0, 0.5)
 BEST = best_sigma(31.36)
@@ -124,6 +158,9 @@ COMPUTED = {
     ),
     "02/soft-threshold": (best_activation(torch.abs), 0.7, best_activation(torch.square), 1.7, 0),
     "02/coins": (COINS, coin(0.05, 0.5), COINS / math.log(2), 0.5 * math.log(10), 2 * COINS, -COINS),
+    "03/rounding": (rounding_error(0.6), 0.6**2 / 4, 0.6**2, 0.6 / 12, rounding_error(0.6) ** 0.5),
+    "03/entropy": (BITS, wasted(LETTERS, LETTERS), wasted(LETTERS, EQUAL) / math.log(2), (1 + 2 + 3 + 3) / 4, -BITS),
+    "03/model-counted": (300_000 / (42 - 30), 300_000 / 30, 300_000 / 42, 300_000 / (42 + 30), 1),
     "04/decibels": (decibels(0.25), 20 * math.log10(4), math.log10(4), 10 * math.log(4), 4, decibels(4)),
     "04/soft-pca": (best_linear_factor(2, 0.5), 2 / (2 + 0.5), 1, 1 - best_linear_factor(2, 0.5), (2 / 2.25) ** 0.5),
     "04/score": (
@@ -163,6 +200,16 @@ COMPUTED = {
     ),
     "07/score-price": (score_variance(20), (20 + 4) / 2, 20, 20**2, 1, 4 * score_variance(20)),
     "07/scale": (best_weight(), best_weight() / 2, 2 * 0.5, 2 * 23.52, 1 / best_weight(), 2 * best_sigma(23.52)),
+    "08/two-parts": (21 - NATS, NATS, 21, 21 - NATS / math.log(2), 21 - NATS / math.log(10), 21 + NATS),
+    "08/charged": (
+        CHARGED,
+        2 * CHARGED,
+        charged_by_linear_vae(1.5, 0.25, beta=1),
+        CHARGED / math.log(2),
+        0,
+        charged_by_linear_vae(1.5, 0.25**2, beta=2),
+    ),
+    "08/symbols": (SYMBOLS, SYMBOLS / math.log(2), SYMBOLS / 16, 32 * math.log(16), 0, 16 * 32),
 }  # fmt: skip
 
 
