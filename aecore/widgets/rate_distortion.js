@@ -5,6 +5,7 @@ const psnr = (a, b) => -10 * Math.log10(a.reduce((sum, v, i) => sum + (v - b[i])
 const nearest = (sizes, bytes) => sizes.reduce((best, v, i) => (Math.abs(Math.log(v / bytes)) < Math.abs(Math.log(sizes[best] / bytes)) ? i : best), 0);
 
 export default ae.define({
+  data: ["files", "pixels"],
   math: { psnr, nearest },
   render(f) {
     const files = f.get("files"), names = f.get("names"), raw = ae.bytes(f.get("pixels")), n = names.length;

@@ -91,6 +91,27 @@ class RateDistortion(Figure):
         first = next(iter(codecs))
         super().__init__(names=list(names), files=files, pixels=pixels.tobytes(), **{"codec": first, **traits})
 
+    def show(self, codecs) -> None:
+        """Put other codecs in place of these, for the same pictures; the figure starts anew, its settings kept.
+
+        Args:
+            codecs: as for the figure: the same names, and as many codecs in each row.
+
+        Raises:
+            ValueError: other names, or rows of another length.
+        """
+        import torch
+
+        rows = {name: len(row) for name, row in codecs.items()}
+        if rows != (now := {name: len(row) for name, row in self.files["learned"].items()}):
+            raise ValueError(f"codecs: got rows of {rows}, takes rows of {now}")
+        n = len(self.names)
+        original = np.frombuffer(self.pixels, np.uint8)[: 784 * n].reshape(n, 1, 28, 28)
+        other = type(self)(torch.from_numpy(original / np.float32(255)), self.names, codecs)
+        with self.hold_sync():
+            self.files, self.pixels = other.files, other.pixels
+        other.close()
+
     @t.validate("picture", "quality", "size", "codec")
     def _one_of(self, proposal):
         name, value = proposal["trait"].name, proposal["value"]

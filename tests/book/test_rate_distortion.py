@@ -147,6 +147,17 @@ def test_the_still_picture_and_its_sentence(small):
         assert ("without headers" in small.sentence()) is not headers
 
 
+def test_shows_other_codecs_of_the_same_pictures(digits, codecs):
+    figure = RateDistortion(digits[:2], ["a 7", "a 2"], {"row": codecs}, picture=1, size=1, quality=30)
+    figure.show({"row": codecs[::-1]})
+    fresh = RateDistortion(digits[:2], ["a 7", "a 2"], {"row": codecs[::-1]}, picture=1, size=1, quality=30)
+    assert (figure.files, figure.pixels) == (fresh.files, fresh.pixels)
+    assert (figure.picture, figure.size, figure.quality) == (1, 1, 30)
+    for bad in ({"other": codecs}, {"row": codecs[:2]}, {"row": codecs, "more": codecs}):
+        with pytest.raises(ValueError, match="codecs: got"):
+            figure.show(bad)
+
+
 @pytest.mark.parametrize(
     ("trait", "bad"), [("picture", 3), ("picture", -1), ("quality", 7), ("size", 3), ("codec", "third"), ("headers", 2)]
 )
