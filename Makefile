@@ -14,6 +14,7 @@ pages: environment book ; $(run)pytest --cov --cov-append --cov-report= tests/bo
 serve: ; $(run)python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 lab: environment ; TQDM_DISABLE=0 $(run)jupyter lab
 outputs: environment ; $(run)jupyter nbconvert --to notebook --execute --inplace *.ipynb chapters/*.ipynb && $(run)nbstripout *.ipynb chapters/*.ipynb
+slides: ; [ -d _build/jupyter_execute ] || $(MAKE) book; $(run)python -m aebook.slides _build
 student: environment ; $(run)python publish/student.py _build/student
 colab: environment ; OMP_NUM_THREADS=1 $(run)python publish/colab.py $(FROM)
 bundle: environment ; $(run)python publish/stick.py
@@ -24,4 +25,4 @@ mutants: environment ; $(run)python tests/mutants.py
 environment: ; sh publish/environment.sh browser
 lock: ; $(run)uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
 
-.PHONY: book test lint workflow unit notebooks pages serve lab outputs student colab bundle pdf links fork mutants environment lock
+.PHONY: book test lint workflow unit notebooks pages serve lab outputs slides student colab bundle pdf links fork mutants environment lock

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
 
-from . import nodes
+from . import nodes, slides
 from .bundle import bundle
 from .fonts import write_fonts
 
@@ -55,9 +56,27 @@ def mend_pages(app, exception) -> None:
             page.write_text(mended, "utf-8")
 
 
+def link_deck(app, pagename, templatename, context, doctree) -> None:
+    """Beside "Open in Colab" the slides of a lecture that has a deck: in the notebook such a link would lead nowhere."""
+    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
+    if app.builder.format == "html" and notebook.is_file() and slides.has_deck(notebook):
+        deck = posixpath.relpath(f"slides/{notebook.stem}.html", posixpath.dirname(pagename))
+        link = f'Open in Colab</a> · <a class="ae-deck-link" href="{deck}">Slides</a>'
+        context["body"] = context["body"].replace("Open in Colab</a>", link, 1)
+
+
+def make_decks(app, exception) -> None:
+    """The slides, from what the build has just executed or found in the cache."""
+    if not exception and app.builder.format == "html":
+        site = Path(app.outdir)
+        slides.write_decks(Path(app.srcdir) / "chapters", site.parent / "jupyter_execute" / "chapters", site)
+
+
 def setup(app) -> dict:
     nodes.setup(app)
     app.connect("builder-inited", write_assets)
+    app.connect("html-page-context", link_deck)
+    app.connect("build-finished", make_decks)
     app.connect("build-finished", mend_pages)
     app.add_js_file("aebook.js", loading_method="defer")
     app.add_css_file("aebook.css", priority=900)

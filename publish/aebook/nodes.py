@@ -32,34 +32,29 @@ def _once(folder: Path, content: str, suffix: str) -> str:
     return name
 
 
-def images(translator, data: dict) -> str:
-    """Both images, named by their hash in ``_images``; the theme shows the one that fits."""
-    builder, parts = translator.builder, []
-    for mode in ("light", "dark"):
-        name = _once(Path(builder.outdir) / "_images", data[mode], ".svg")
+def picture_html(data: dict, site: Path, root: str, modes=("light", "dark")) -> str:
+    """The images, named by their hash in ``_images`` of ``site``; the theme shows the one that fits."""
+    parts = []
+    for mode in modes:
+        name = _once(site / "_images", data[mode], ".svg")
         parts.append(
             f'<img class="only-{mode} ae-picture" alt="{escape(data["alt"])}" loading="lazy" '
-            f'src="{posixpath.join(builder.imgpath, name)}" width="{data["width"]}" height="{data["height"]}">'
+            f'src="{root}/_images/{name}" width="{data["width"]}" height="{data["height"]}">'
         )
     return "".join(parts)
 
 
-def visit_picture(self, node) -> None:
-    self.body.append(f'<div class="output ae-still">{images(self, node["payload"])}</div>\n')
-    raise base.SkipNode
-
-
-def visit_figure(self, node) -> None:
-    payload, scripts = node["payload"], []
-    static = Path(self.builder.outdir) / "_static" / "aedata"
-    root = posixpath.relpath(".", posixpath.dirname(self.builder.current_docname) or ".")
+def figure_html(payload: dict, site: Path, root: str) -> str:
+    """The figure's state, the place where it is mounted, and what stands there without JavaScript."""
+    scripts = []
 
     def lighten(value):
         if isinstance(value, dict):
             if set(value) == {"$bytes"} and len(value["$bytes"]) > BIG:
                 key = sha256(value["$bytes"].encode()).hexdigest()[:24]
-                name = _once(static, f'(window.aeData ??= {{}})["{key}"] = "{value["$bytes"]}";\n', ".js")
-                scripts.append(f'<script defer src="{posixpath.join(root, "_static/aedata", name)}"></script>')
+                script = f'(window.aeData ??= {{}})["{key}"] = "{value["$bytes"]}";\n'
+                name = _once(site / "_static" / "aedata", script, ".js")
+                scripts.append(f'<script defer src="{root}/_static/aedata/{name}"></script>')
                 return {"$data": key}
             return {key: lighten(item) for key, item in value.items()}
         return [lighten(item) for item in value] if isinstance(value, list) else value
@@ -67,16 +62,31 @@ def visit_figure(self, node) -> None:
     state = json.dumps(lighten(payload["state"]), ensure_ascii=False).replace("<", "\\u003c")
     wide, narrow = payload["height"]
     picture = payload["picture"]
-    still = picture.get("html") or f'<div class="ae-still">{images(self, picture)}</div>'
+    still = picture.get("html") or f'<div class="ae-still">{picture_html(picture, site, root)}</div>'
     moves = "your answers are checked here" if "html" in picture else "this figure moves under your hand"
     sentence = f"{escape(picture['alt'])} With JavaScript, {moves}."
     kernel = f'<p class="ae-kernel">{escape(KERNEL + payload["kernel"])}</p>' if payload.get("kernel") else ""
-    self.body.append(
+    return (
         f'<div class="output ae-embed" data-module="{escape(payload["module"])}" '
         f'style="--ae-wide:{wide}px;--ae-narrow:{narrow}px"><script type="application/json">{state}</script>'
         f'<div class="ae-mount"></div><noscript>{still}<p class="ae-sentence">{sentence}</p></noscript>{kernel}'
         f"{''.join(dict.fromkeys(scripts))}</div>\n"
     )
+
+
+def _place(translator) -> tuple[Path, str]:
+    """The folder of the site, and the way to it from the page that is written."""
+    builder = translator.builder
+    return Path(builder.outdir), posixpath.relpath(".", posixpath.dirname(builder.current_docname) or ".")
+
+
+def visit_picture(self, node) -> None:
+    self.body.append(f'<div class="output ae-still">{picture_html(node["payload"], *_place(self))}</div>\n')
+    raise base.SkipNode
+
+
+def visit_figure(self, node) -> None:
+    self.body.append(figure_html(node["payload"], *_place(self)))
     raise base.SkipNode
 
 
