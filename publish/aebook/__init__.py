@@ -57,7 +57,7 @@ def mend_pages(app, exception) -> None:
 
 
 def link_deck(app, pagename, templatename, context, doctree) -> None:
-    """Beside "Open in Colab" the slides of a lecture that has a deck: in the notebook such a link would lead nowhere."""
+    """Beside "Open in Colab" the slides of a lecture that has a deck: in a notebook such a link would lead nowhere."""
     notebook = Path(app.srcdir) / f"{pagename}.ipynb"
     if app.builder.format == "html" and notebook.is_file() and slides.has_deck(notebook):
         deck = posixpath.relpath(f"slides/{notebook.stem}.html", posixpath.dirname(pagename))
