@@ -5,6 +5,7 @@ Together that is the whole copy, and no training is paid for twice. (`make colab
 """
 
 import ast
+import contextlib
 
 import nbformat
 import pytest
@@ -27,13 +28,15 @@ def halves(notebook):
     return notebook.cells[:first], notebook.cells[first:]
 
 
-def imported(cells) -> dict:
-    """The names that the imports of these cells bring, as in a kernel that ran them."""
+def defined(cells) -> dict:
+    """The names that the imports, functions and classes of these cells bring: all that an exercise may build on."""
     names = {}
     for cell in cells:
         if cell.cell_type == "code":
-            lines = [node for node in ast.parse(cell.source).body if isinstance(node, ast.Import | ast.ImportFrom)]
-            exec(compile(ast.Module(lines, []), "imports", "exec"), names)
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
+                    with contextlib.suppress(NameError):  # a default that a training computed: not for exercises
+                        exec(compile(ast.Module([node], []), "definitions", "exec"), names)
     return names
 
 
@@ -57,7 +60,7 @@ def test_the_students_copy_is_the_notebook_up_to_its_exercises(path):
 @every_lecture
 def test_every_exercise_runs_to_not_done_yet(path):
     before, after = halves(student_view(nbformat.read(path, as_version=4)))
-    names = imported(before)
+    names = defined(before)
     for cell in after:
         if cell.cell_type == "code":
             verdict = value(cell.source, names)
@@ -72,8 +75,9 @@ def test_every_solution_is_accepted(path):
     exercises = [cell for cell in after if "exercise" in tags(cell)]
     solutions = [cell for cell in after if cell.source.startswith("# @title Solution\n")]
     assert len(solutions) == len(exercises)
+    names = defined(before)
     for cell in solutions:
-        verdict = value(cell.source, imported(before))
+        verdict = value(cell.source, names)
         assert isinstance(verdict, Verdict), cell.source
         assert verdict, verdict
 
