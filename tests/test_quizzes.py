@@ -216,6 +216,10 @@ COMPUTED = {
 # ---- the files
 
 
+def test_every_chapter_has_questions():
+    assert [path.name[:2] for path in sorted((ROOT / "chapters").glob("*.ipynb"))] == CHAPTERS
+
+
 @ALL
 def test_a_chapter_has_at_least_six_questions_in_form(chapter):
     assert len(quizzes.read(chapter)) >= 6
