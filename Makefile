@@ -9,7 +9,7 @@ lint: workflow ; $(run)ruff check . && $(run)ruff format --check .
 workflow: environment ; $(run)check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml && $(run)zizmor -q --offline .github
 unit: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --doctest-modules --cov --cov-report= tests aecore --ignore tests/book
 notebooks: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters errata.ipynb
-pages: environment book ; $(run)pytest --cov --cov-append --cov-report= tests/book && $(run)coverage report --skip-covered --fail-under 95
+pages: environment book ; $(run)pytest -n 2 --dist loadfile --cov --cov-append --cov-report= tests/book && $(run)coverage report --skip-covered --fail-under 95
 
 serve: ; $(run)python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 lab: environment ; TQDM_DISABLE=0 $(run)jupyter lab
