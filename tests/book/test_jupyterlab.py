@@ -62,6 +62,7 @@ def notebook(browser, lab):
         "figure, control = widgets.BernoulliKL(), FloatSlider(0.05, min=0.01, max=0.5, step=0.01)\n"
         "coupling = link((control, 'value'), (figure, 'rho'))\n"
         "display(widgets.InKernel(figure, control, says='a control of Python moves it.'))\n"
+        "sheet = widgets.quiz('06')\nsheet.observe(partial(heard, 'Quiz'), 'given')\ndisplay(sheet)\n"
         "Path('done').touch()"
     )
     cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
@@ -77,7 +78,7 @@ def notebook(browser, lab):
     while not (folder / "done").exists() and time.monotonic() < deadline:
         page.wait_for_timeout(250)
     assert (folder / "done").exists(), "the notebook did not run to its end"
-    page.locator(".ae-figure").nth(len(FIGURES)).wait_for(timeout=30_000)
+    page.locator(".ae-figure").nth(len(FIGURES) + 1).wait_for(timeout=30_000)
     yield page, folder
     page.context.close()
 
@@ -110,3 +111,26 @@ def test_a_plain_control_moves_a_figure_through_python(notebook):
     while figure.locator(".ae-notes").inner_text() == before and time.monotonic() < deadline:
         page.wait_for_timeout(100)
     assert figure.locator(".ae-notes").inner_text() != before
+
+
+def test_a_quiz_is_alive_in_jupyterlab(notebook):
+    page, folder = notebook
+    quiz = page.locator(".ae-figure").nth(len(FIGURES) + 1)
+    quiz.scroll_into_view_if_needed()
+    cells = page.locator(".jp-CodeCell").count()
+    card = quiz.locator(".ae-question:not(.ae-away)")
+    card.get_by_role("textbox").press_sequentially("ddab")  # Lab's shortcuts: two d delete a cell
+    page.keyboard.press("Enter")
+    assert card.get_by_role("textbox").input_value() == "ddab"
+    assert "not a number" in card.get_by_role("status").inner_text()
+    quiz.get_by_role("button", name="Question 4,").press("Enter")
+    card.get_by_role("radio").first.focus()
+    for key in ("Space", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    assert card.get_by_role("radio").nth(1).is_checked()
+    assert card.get_by_role("status").inner_text().startswith(("Right.", "Not yet."))
+    deadline = time.monotonic() + 10
+    while not (folder / "Quiz.heard").exists() and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    assert (folder / "Quiz.heard").exists(), "Python did not hear the answer"
+    assert page.locator(".jp-CodeCell").count() == cells
