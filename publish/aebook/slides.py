@@ -150,6 +150,8 @@ def _write_deck(notebook, target: Path) -> None:
 
     deck = compose(notebook)
     for cell in deck.cells:
+        if cell.cell_type == "code" and not cell.source and not cell.outputs:
+            raise ValueError(f"{target.stem}, cell {cell.id}, slides.show: got 'output', but the cell has none")
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if FIGURE in data:

@@ -14,7 +14,7 @@ window.MathJax = {
   // A figure is laid out in the width that lets it stand in its room as large as possible, then scaled as a whole.
   async function fit(embed) {
     const room = embed.parentElement;
-    for (let scale = 1.6; scale > 0.4; scale -= 0.05) {
+    for (let scale = 1.5; scale > 0.4; scale -= 0.05) {
       embed.style.width = `${room.clientWidth / scale}px`;
       embed.style.transform = `scale(${scale})`;
       await frame(); // its plots are drawn anew when their width changes
