@@ -2,14 +2,12 @@
 
 import csv
 import re
-from pathlib import Path
 
-import nbformat
 import pytest
+from pages import ROOT, anchors
 
 import aecore as ae
 
-ROOT = Path(__file__).parents[1]
 ITEMS = {
     row["id"]: row["lecture topic"]
     for row in csv.DictReader((ROOT / "tests" / "lecture_items.tsv").open(encoding="utf-8"), delimiter="\t")
@@ -20,16 +18,6 @@ ROWS = {
     if re.match(r"\| L\d\d ", line)
     for cells in [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]]
 }
-
-
-def anchors(path: Path) -> set[str]:
-    """The anchors of a page's headings, as the book makes them."""
-    if path.suffix == ".ipynb":
-        text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown")
-    else:
-        text = path.read_text("utf-8")
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_item_of_the_lecture_has_a_row():
