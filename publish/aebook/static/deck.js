@@ -11,15 +11,17 @@ window.MathJax = {
   const figureOf = (node) => node?.closest?.(".ae-embed");
   const frame = () => new Promise(requestAnimationFrame);
 
-  // A figure is laid out in the width that lets it stand in its room as large as possible, then scaled as a whole.
+  // A figure stands in its room as large as possible: the largest scale at which one of two widths fits.
   async function fit(embed) {
     const room = embed.parentElement;
     for (let scale = 1.5; scale > 0.4; scale -= 0.05) {
-      embed.style.width = `${room.clientWidth / scale}px`;
       embed.style.transform = `scale(${scale})`;
-      await frame(); // its plots are drawn anew when their width changes
-      await frame();
-      if (embed.offsetHeight * scale <= room.clientHeight) return;
+      for (const share of [1, 0.85]) {
+        embed.style.width = `${(share * room.clientWidth) / scale}px`;
+        await frame(); // its plots are drawn anew when their width changes
+        await frame();
+        if (embed.offsetHeight * scale <= room.clientHeight) return;
+      }
     }
   }
 
