@@ -61,8 +61,8 @@ def link_deck(app, pagename, templatename, context, doctree) -> None:
     notebook = Path(app.srcdir) / f"{pagename}.ipynb"
     if app.builder.format == "html" and notebook.is_file() and slides.has_deck(notebook):
         deck = posixpath.relpath(f"slides/{notebook.stem}.html", posixpath.dirname(pagename))
-        link = f'Open in Colab</a> · <a class="ae-deck-link" href="{deck}">Slides</a>'
-        context["body"] = context["body"].replace("Open in Colab</a>", link, 1)
+        link = f'<span class="ae-no-print"> · <a class="ae-deck-link" href="{deck}">Slides</a></span>'
+        context["body"] = context["body"].replace("Open in Colab</a>", f"Open in Colab</a>{link}", 1)
 
 
 def make_decks(app, exception) -> None:
