@@ -21,7 +21,6 @@ metadata is on no slide: who extends a chapter does not break its deck.
 from __future__ import annotations
 
 import re
-import sys
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -204,9 +203,3 @@ def write_decks(chapters: Path, executed: Path, site: Path) -> list[Path]:
     if decks:
         write_assets(site / "_static")
     return decks
-
-
-if __name__ == "__main__":
-    build = Path(sys.argv[1])
-    for deck in write_decks(Path("chapters"), build / "jupyter_execute" / "chapters", build / "html"):
-        print(deck)
