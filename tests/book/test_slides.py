@@ -177,7 +177,7 @@ def test_prints_one_page_a_slide(screens, bases, name):
 
     page = show(screens["720p"], bases, name, query="?print-pdf")
     room = "(h) => h.getBoundingClientRect().left - h.closest('.pdf-page').getBoundingClientRect().left"
-    lefts = page.evaluate(f"[...document.querySelectorAll('.pdf-page h2')].map({room})")
+    lefts = page.evaluate(f"[...document.querySelectorAll('.pdf-page > section > h2')].map({room})")
     assert min(lefts) > 50, "the slides have lost their margins"
     printed = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True, print_background=True))).pages
     assert len(printed) == len(slides(name))
