@@ -28,8 +28,8 @@ every_file = pytest.mark.parametrize("path", sorted(TEACHING.glob("*.md")), ids=
 def tables(text: str) -> list[list[list[str]]]:
     """Every table: its rows, the first one the head, each a list of cells."""
     found = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    rows = [[re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()] for table in found]
-    return [[[cell.strip().replace("\\|", "|") for cell in row] for row in table[:1] + table[2:]] for table in rows]
+    rows = [[[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()] for table in found]
+    return [table[:1] + table[2:] for table in rows]
 
 
 def section(text: str, heading: str) -> str:
@@ -98,6 +98,12 @@ def test_every_figure_of_the_lecture_is_shown_and_every_figure_named_exists(path
     lecture = (ROOT / "chapters" / f"{path.stem}.ipynb").read_text("utf-8")
     used = {name for name in widgets.FIGURES if f"widgets.{name}" in lecture}
     assert named == used
+
+
+@every_page
+def test_every_line_of_what_to_show_says_what_it_shows(path):
+    lines = re.findall(r"^- .*", section(path.read_text("utf-8"), "Show live"), re.MULTILINE)
+    assert len(lines) == sum(row.id.startswith(path.stem[:2]) for row in ROWS) >= 3
 
 
 @every_page
@@ -233,9 +239,11 @@ READINGS = {
     },
 }
 ROWS = [
-    pytest.param(*row[:3], id=f"{path.stem[:2]}-{row[0].strip('`')}-{row[1]}")
+    pytest.param(*row, id=f"{path.stem[:2]}-{row[0]}-{row[1]}")
     for path in PAGES
-    for row in tables(section(path.read_text("utf-8"), "Show live"))[0][1:]
+    for row in re.findall(
+        r"^- `(\w+)`, (.+?): \*\*(.+?)\.\*\* ", section(path.read_text("utf-8"), "Show live"), re.MULTILINE
+    )
 ]
 
 
@@ -269,7 +277,6 @@ def example(name: str):
 
 @pytest.mark.parametrize(("name", "settings", "shows"), ROWS)
 def test_a_figure_shows_what_the_page_says(name, settings, shows):
-    name = name.strip("`")
     figure, start = example(name)
     for trait, value in start.items():
         setattr(figure, trait, value)
