@@ -80,7 +80,7 @@ def compose(notebook) -> nbformat.NotebookNode:
             slides[-1] += shown
             slides[-1][0]["told"].append(said["notes"])
         if cell.cell_type == "markdown" and not cell.source.startswith("# "):
-            slides[-1][0]["told"].append(LINK.sub(r"\1", re.sub(r"^#+ (.*)", r"**\1**", cell.source)))
+            slides[-1][0]["told"].append(LINK.sub(r"\1", re.sub(r"(?m)^#+ (.*)", r"**\1**", cell.source)))
     deck = nbformat.v4.new_notebook(metadata=deepcopy(notebook.metadata))
     for number, (slide, *parts) in enumerate(slides):
         parts = parts or [new_raw_cell("")]
