@@ -41,6 +41,7 @@ def test_keeps_only_the_outputs_that_are_compared(path):
             assert cell.outputs == [], f"an output in git that nobody compares: {cell.source[:80]}"
             continue
         assert cell.outputs, f"nothing to compare: {cell.source[:80]}"
+        assert cell.execution_count, f"nbval refuses outputs of a cell that says it never ran: {cell.source[:80]}"
         for output in cell.outputs:
             assert output.output_type in ("stream", "execute_result", "display_data")
             assert set(output.get("data", {})) <= {"text/plain"}
