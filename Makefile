@@ -14,7 +14,7 @@ pages: environment book ; $(run)pytest -n 2 --dist loadfile --cov --cov-append -
 serve: ; $(run)python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 lab: environment ; TQDM_DISABLE=0 $(run)jupyter lab
 outputs: environment ; $(run)jupyter nbconvert --to notebook --execute --inplace *.ipynb chapters/*.ipynb && $(run)nbstripout *.ipynb chapters/*.ipynb
-slides: ; [ -d _build/jupyter_execute ] || $(MAKE) book; $(run)python publish/decks.py _build
+slides: ; [ -d _build/.jupyter_cache ] || $(MAKE) book; $(run)python publish/decks.py _build
 student: environment ; $(run)python publish/student.py _build/student
 colab: environment ; OMP_NUM_THREADS=1 $(run)python publish/colab.py $(FROM)
 bundle: environment ; $(run)python publish/stick.py

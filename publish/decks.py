@@ -8,5 +8,5 @@ from fork import ROOT
 
 if __name__ == "__main__":
     build = Path(sys.argv[1])
-    for deck in write_decks(ROOT / "chapters", build / "jupyter_execute" / "chapters", build / "html"):
+    for deck in write_decks(ROOT / "chapters", build / ".jupyter_cache", build / "html"):
         print(deck)

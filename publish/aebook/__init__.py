@@ -69,7 +69,7 @@ def make_decks(app, exception) -> None:
     """The slides, from what the build has just executed or found in the cache."""
     if not exception and app.builder.format == "html":
         site = Path(app.outdir)
-        slides.write_decks(Path(app.srcdir) / "chapters", site.parent / "jupyter_execute" / "chapters", site)
+        slides.write_decks(Path(app.srcdir) / "chapters", site.parent / ".jupyter_cache", site)
 
 
 def setup(app) -> dict:

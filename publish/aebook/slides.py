@@ -27,6 +27,8 @@ from pathlib import Path
 from shutil import copyfile
 
 import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.cache.main import JupyterCacheBase
 from nbformat.v4 import new_markdown_cell, new_raw_cell
 
 from .nodes import FIGURE, PICTURE, figure_html, picture_html
@@ -182,24 +184,29 @@ def write_assets(static: Path) -> None:
     copyfile(HERE / "static" / "favicon.svg", static / "favicon.svg")
 
 
-def _executed(path: Path, folder: Path):
-    """The notebook as it is now, with the outputs of its last execution."""
-    notebook, ran = (nbformat.read(p, as_version=4) for p in (path, folder / path.name))
-    code, done = ([cell for cell in nb.cells if cell.cell_type == "code"] for nb in (notebook, ran))
-    if [cell.source for cell in code] != [cell.source for cell in done]:
-        raise ValueError(f"{path}: its code has changed since it was executed; run `make book`")
-    for cell, other in zip(code, done, strict=True):
-        cell.outputs = other.outputs
+def _executed(path: Path, cache: JupyterCacheBase):
+    """The notebook as it is now, with the outputs that its code had when it was executed; None if it never was."""
+    notebook = nbformat.read(path, as_version=4)
+    try:
+        ran = cache.merge_match_into_notebook(notebook)[1]
+    except KeyError:
+        return None
+    for cell, other in zip(notebook.cells, ran.cells, strict=True):
+        if cell.cell_type == "code":
+            cell.outputs = other.outputs
     return notebook
 
 
-def write_decks(chapters: Path, executed: Path, site: Path) -> list[Path]:
-    """A deck for each chapter that has slides and was executed, in the folder ``slides`` of ``site``."""
-    decks = []
+def write_decks(chapters: Path, cache: Path, site: Path) -> list[Path]:
+    """A deck for each chapter that has slides and was executed into jupyter-cache, in ``slides`` of ``site``.
+
+    Not from ``jupyter_execute``: there myst-nb leaves a notebook that it found in the cache without its outputs.
+    """
+    decks, outputs = [], get_cache(cache)
     for path in sorted(chapters.glob("*.ipynb")):
-        if (executed / path.name).is_file() and has_deck(path):
+        if has_deck(path) and (notebook := _executed(path, outputs)):
             decks.append(site / "slides" / f"{path.stem}.html")
-            _write_deck(_executed(path, executed), decks[-1])
+            _write_deck(notebook, decks[-1])
     if decks:
         write_assets(site / "_static")
     return decks
