@@ -13,21 +13,6 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 @pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
-def test_an_unfinished_answer_is_told_so(check):
-    verdict = check(lambda *arguments: None)
-    assert not verdict
-    assert "not done yet" in verdict.message
-
-
-@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
-def test_an_answer_that_raises_is_told_what_it_raised(check):
-    def broken(*arguments):
-        raise RuntimeError("no such thing")
-
-    assert check(broken).message == "broken raised RuntimeError: no such thing"
-
-
-@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
 def test_another_shape_is_told(check):
     assert not check(lambda *arguments: torch.zeros(7, 7))
 

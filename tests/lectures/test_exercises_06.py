@@ -8,23 +8,6 @@ import torch
 import aecore as ae
 from aecore.exercises import elbo as lecture06
 
-EVERY_CHECK = [getattr(lecture06, name) for name in lecture06.__all__]
-
-
-@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
-def test_an_unfinished_answer_is_told_so(check):
-    verdict = check(lambda *arguments: None)
-    assert not verdict
-    assert "not done yet" in verdict.message
-
-
-@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
-def test_an_answer_that_raises_is_told_what_it_raised(check):
-    def broken(*arguments):
-        raise RuntimeError("no such thing")
-
-    assert check(broken).message == "broken raised RuntimeError: no such thing"
-
 
 def elbo(log_prob, mean, logvar, *, sign=-1, samples=torch.mean, terms=lambda m, v: v.exp() + m**2 - 1 - v, half=0.5):
     return samples(log_prob, 0) + sign * half * terms(mean, logvar).sum(1)

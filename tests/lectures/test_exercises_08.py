@@ -9,23 +9,6 @@ from torch.distributions import Normal
 import aecore as ae
 from aecore.exercises import latent_space as lecture08
 
-EVERY_CHECK = [getattr(lecture08, name) for name in lecture08.__all__]
-
-
-@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
-def test_an_unfinished_answer_is_told_so(check):
-    verdict = check(lambda *arguments: None)
-    assert not verdict
-    assert "not done yet" in verdict.message
-
-
-@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
-def test_an_answer_that_raises_is_told_what_it_raised(check):
-    def broken(*arguments):
-        raise RuntimeError("no such thing")
-
-    assert check(broken).message == "broken raised RuntimeError: no such thing"
-
 
 def members(z, mean, logvar, scale=0.5):
     return Normal(mean, (scale * logvar).exp()).log_prob(z[:, None]).sum(dim=2)
