@@ -15,7 +15,7 @@ from torch.distributions import Bernoulli, Distribution, Independent, Normal
 from aecore import _check
 from aecore.losses import bernoulli_log_prob, gaussian_kl, gaussian_log_prob, reparameterize, squared_error
 
-__all__ = ["VAE", "Autoencoder", "conv_decoder", "conv_encoder", "mlp"]
+__all__ = ["VAE", "Autoencoder", "conv_decoder", "conv_encoder", "mlp", "start_at_mean"]
 
 
 # Networks
@@ -210,6 +210,45 @@ class Autoencoder(nn.Module):
     def loss(self, x: Tensor, target: Tensor | None = None) -> Tensor:
         """Squared error of g(f(x)) against `target` (x itself if left out), shape (batch,): what `fit` minimises."""
         return squared_error(self(x), x if target is None else target)
+
+
+def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> None:
+    """Set the bias of the decoder's last layer so that an untrained model emits the mean image.
+
+    A network that starts at zero spends its first steps on learning which pixels are always black.
+
+    Args:
+        model: its decoder must end in a linear or transposed-convolutional layer with a bias, which is
+            overwritten: with the logit of the mean for a Bernoulli likelihood, else with the mean.
+        images: the training images, shape (n, ...).
+
+    Raises:
+        TypeError, ValueError: for a model of another kind, a decoder without such a layer, images of another size.
+
+    Source: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016, the authors' code.
+
+    Example:
+        >>> import aecore as ae, torch
+        >>> model = ae.Autoencoder(ae.mlp([4, 2]), ae.mlp([2, 4]))
+        >>> ae.start_at_mean(model, torch.full((10, 4), 0.25))
+        >>> model.decoder[-1].bias.data
+        tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+    if not isinstance(model, Autoencoder | VAE):
+        raise TypeError(f"model must be an aecore.Autoencoder or aecore.VAE, got {type(model).__name__}")
+    bernoulli = getattr(model, "likelihood", "") == "bernoulli"
+    _check.tensor("images", images, min_ndim=2, **({"low": 0, "high": 1} if bernoulli else {}))
+    layers = [layer for layer in model.decoder.modules() if isinstance(layer, nn.Linear | nn.ConvTranspose2d)]
+    if not layers or layers[-1].bias is None:
+        raise ValueError("model must have a decoder that ends in a linear or transposed-convolutional layer with a bias")
+    bias = layers[-1].bias
+    mean = images.mean(dim=0)  # of each pixel; a convolution has one bias for all pixels of a channel
+    mean = mean.flatten() if isinstance(layers[-1], nn.Linear) else mean.mean(dim=(-2, -1)).flatten()
+    if mean.shape != bias.shape:
+        raise ValueError(f"images must fit the decoder's last layer, {len(bias)} values, got {len(mean)}")
+    with torch.no_grad():
+        # A pixel that is black in every image would start at −∞, and never come back.
+        bias.copy_(mean.clamp(1e-3, 1 - 1e-3).logit() if bernoulli else mean)
 
 
 class VAE(nn.Module):

@@ -1,0 +1,135 @@
+"""MNIST held against Burda et al. (2016), table 1: one stochastic layer, 784-200-200-50, dynamically binarized.
+
+    python benchmarks/mnist_likelihood.py 1 5 50                        # VAE, IWAE with 5 and with 50 samples
+    OMP_NUM_THREADS=1 python benchmarks/mnist_likelihood.py 5 --seeds 1  # beside another run, on the other core
+
+The network is the paper's: two tanh layers of 200 units each way, 50 latent dimensions. Its recipe took 3,280
+passes over the data; here the epochs are those that 30 minutes of two cores allow, and one cycle of the learning
+rate makes the most of them. Started again, a run that was stopped goes on where it was, and a finished one is skipped.
+"""
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import common
+import torch
+import torch.nn as nn
+from safetensors import safe_open
+from torch import Tensor
+
+import aecore as ae
+
+PUBLISHED = {1: 86.76, 5: 85.54, 50: 84.78}  # −log p(x) in nats, 5000 samples
+EPOCHS = {1: 750, 5: 350, 50: 45}  # about 3,400 CPU seconds each: 28 minutes of two cores
+STATES = Path(__file__).parents[1] / "_build" / "benchmarks"
+
+
+def network(images: Tensor, seed: int) -> ae.VAE:
+    torch.manual_seed(seed)
+    encoder = ae.mlp([784, 200, 200, 2 * 50], nn.Tanh)
+    vae = ae.VAE(encoder, ae.mlp([50, 200, 200, 784], nn.Tanh, out_shape=(1, 28, 28)))
+    ae.start_at_mean(vae, images)
+    return vae
+
+
+def loss(k: int):
+    """−ELBO with its exact KL, or the bound with k samples; an image is binarized anew each time it is seen."""
+
+    def of(vae: ae.VAE, x: Tensor, target: Tensor) -> Tensor | dict[str, Tensor]:
+        binary = (torch.rand_like(target) < target).to(target.dtype)
+        return vae.loss(binary) if k == 1 else -ae.iwae_bound(vae.log_weights(binary, k))
+
+    return of
+
+
+def train(vae: ae.VAE, images: Tensor, k: int, seed: int, epochs: int, state: Path) -> float:
+    """Train to the end, from the checkpoint if there is one; returns CPU minutes, those before a stop counted in."""
+    begun = len(_finished(state))
+    started = time.process_time()
+    recipe = {"batch_size": 128, "lr": 2e-3, "schedule": "one_cycle", "seed": seed}
+    ae.fit(vae, images, epochs=epochs, loss=loss(k), checkpoint=state, **recipe)
+    seconds = time.process_time() - started
+    spent = state.with_suffix(".cpu")
+    if begun < epochs:
+        # An earlier process may have been killed, and with it its clock: its epochs count as much as these.
+        spent.write_text(str(seconds / (epochs - begun) * epochs / 60))
+    return float(spent.read_text())
+
+
+def _finished(state: Path) -> list[int]:
+    if not state.exists():
+        return []
+    with safe_open(state, "pt") as file:
+        return json.loads(file.metadata()["aecore"])["history"]["epochs"]
+
+
+def log_likelihood(vae: ae.VAE, images: Tensor, samples: int, state: Path) -> Tensor:
+    """log p(x) of each image; every 200 of them are put aside, so that a stop costs a minute."""
+    done = json.loads(state.read_text()) if state.exists() else []
+    for batch in images[len(done) :].split(200):
+        generator = torch.Generator().manual_seed(len(done))
+        done += ae.log_likelihood(vae, batch, samples, generator=generator).tolist()
+        beside = state.with_suffix(".part")
+        beside.write_text(json.dumps(done))
+        beside.replace(state)
+        print(f"{len(done)} of {len(images)} test images: {-sum(done) / len(done):.2f} nats", flush=True)
+    return torch.tensor(done, dtype=torch.float64)
+
+
+def run(k: int, seed: int, epochs: int, samples: int, train_images: Tensor, test_images: Tensor) -> dict[str, object]:
+    state = STATES / f"mnist-k{k}-seed{seed}-epochs{epochs}.safetensors"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    vae = network(train_images, seed)
+    minutes = train(vae, train_images, k, seed, epochs, state)
+    # Binarized once, the same for every model.
+    binary = ae.binarize(test_images, "dynamic", generator=torch.Generator().manual_seed(0))
+    log_p = log_likelihood(vae, binary, samples, state.with_suffix(f".{samples}.json"))
+    return {
+        "name": "VAE" if k == 1 else "IWAE",
+        "k": k,
+        "seed": seed,
+        "epochs": epochs,
+        "cpu_minutes": round(minutes, 1),
+        "nll": -log_p.mean().item(),
+        "nll_standard_error": log_p.std().item() / math.sqrt(len(log_p)),
+        "elbo": -ae.evaluate(vae, binary),
+        "active_units": int(ae.active_units(vae, binary).sum()),
+        "images": len(binary),
+        "samples": samples,
+        "published": PUBLISHED.get(k),
+        **common.setting(),
+    }
+
+
+def results(name: str) -> list[dict[str, object]]:
+    path = common.RESULTS / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("k", type=int, nargs="*", default=[1, 5, 50], help="samples in the bound that is trained")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, help="instead of those that 30 minutes of two cores allow")
+    parser.add_argument("--samples", type=int, default=5000, help="for the log-likelihood")
+    parser.add_argument("--images", type=int, help="train and test on so many only: to try the script out")
+    parser.add_argument("--name", default="mnist_likelihood", help="of the file in results/")
+    asked = parser.parse_args()
+    train_images, test_images = (ae.mnist(part)[0][: asked.images] for part in ("train", "test"))
+    for seed in asked.seeds:
+        for k in asked.k:
+            epochs = asked.epochs or EPOCHS[k]
+            finished = [(r["k"], r["seed"], r["epochs"], r["samples"]) for r in results(asked.name)]
+            if (k, seed, epochs, asked.samples) in finished:
+                continue
+            result = run(k, seed, epochs, asked.samples, train_images, test_images)
+            # Read again: another run may have ended meanwhile.
+            common.save(asked.name, [*results(asked.name), result])
+            print(json.dumps(result, indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main()
