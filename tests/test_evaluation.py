@@ -81,6 +81,51 @@ def test_a_bernoulli_likelihood_is_the_sum_over_the_latent_space(float64):
     torch.testing.assert_close(found, log_joint.logsumexp(dim=1), rtol=0, atol=0.02)
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("pixels", [7, 784, 1009])  # fewer than a product holds, many, and a prime number
+@pytest.mark.parametrize(("samples", "chunk"), [(3, 40), (700, 2000), (30, 10)])
+def test_the_fast_likelihood_is_the_bound_of_the_log_weights_with_the_same_draws(likelihood, pixels, samples, chunk):
+    vae = ae.VAE(nn.Linear(pixels, 4), nn.Linear(2, pixels), likelihood=likelihood, sigma=0.5)
+    with torch.no_grad():
+        vae.decoder.weight.mul_(40)  # logits far from 0, where sums of large numbers would cancel
+    x = torch.rand(9, pixels).round() if likelihood == "bernoulli" else torch.randn(9, pixels)
+    draws, generator, expected = min(samples, chunk), seeded(), []
+    for batch in x.split(max(1, chunk // draws)):
+        with torch.no_grad():
+            parts = [vae.log_weights(batch, draws, generator=generator) for _ in range(samples // draws)]
+        expected.append(ae.iwae_bound(torch.cat(parts).double()))
+    found = ae.log_likelihood(vae, x, samples, chunk=chunk, generator=seeded())
+    torch.testing.assert_close(found.double(), torch.cat(expected), rtol=2e-6, atol=2e-4)
+
+
+def test_logits_that_saturate_give_the_exact_likelihood(float64):
+    vae = ae.VAE(nn.Linear(3, 2), nn.Linear(1, 3))
+    with torch.no_grad():
+        vae.decoder.weight.zero_(), vae.decoder.bias.copy_(torch.tensor([300.0, -300.0, 20.0]))
+        vae.encoder.weight.zero_(), vae.encoder.bias.zero_()
+    x = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.5]])
+    expected = torch.tensor([-math.log1p(math.exp(-20)), -600 - 10 - math.log1p(math.exp(-20))])
+    torch.testing.assert_close(ae.log_likelihood(vae, x, samples=2), expected, rtol=1e-14, atol=1e-16)
+
+
+def test_half_precision_sums_in_float32():
+    vae = ae.VAE(nn.Linear(784, 4), nn.Linear(2, 784))
+    x = torch.rand(2, 784).round()
+    full = ae.log_likelihood(vae, x, samples=20, generator=seeded())
+    half = ae.log_likelihood(vae.bfloat16(), x.bfloat16(), samples=20, generator=seeded())
+    torch.testing.assert_close(half.float(), full, rtol=0.01, atol=0)
+
+
+def test_a_likelihood_that_is_no_number_is_refused_and_so_is_a_decoder_of_another_shape():
+    vae = ae.VAE(nn.Linear(3, 2), nn.Linear(1, 3))
+    with torch.no_grad():
+        vae.decoder.bias[1] = math.nan
+    with pytest.raises(ValueError, match="vae must give numbers, got nan for image 0 of x"):
+        ae.log_likelihood(vae, torch.zeros(2, 3), samples=2)
+    with pytest.raises(ValueError, match=r"x must have the shape of the decoder's output, \(4,\), got \(3,\)"):
+        ae.log_likelihood(ae.VAE(nn.Linear(3, 2), nn.Linear(1, 4)), torch.zeros(2, 3), samples=2)
+
+
 # The ladder from the ELBO to log p(x)
 
 
