@@ -1,0 +1,84 @@
+"""`ae.log_likelihood` with 5,000 samples, beside the matrix products of its decoder.
+
+    python benchmarks/evaluation_speed.py
+
+784-200-200-50, tanh, the network of the literature, on dynamically binarized digits. The limit is the decoder's three
+products for as many draws, in blocks of the size that is fastest here, without a bias, a tanh or a likelihood.
+"""
+
+import argparse
+import resource
+from collections.abc import Callable
+from functools import partial
+
+import common
+import torch
+import torch.nn as nn
+
+import aecore as ae
+
+SAMPLES = 5000
+BLOCKS = (250, 500, 1000, 2500, 5000)
+
+
+def literature_network() -> ae.VAE:
+    torch.manual_seed(0)
+    encoder = ae.mlp([784, 200, 200, 2 * 50], nn.Tanh)
+    return ae.VAE(encoder, ae.mlp([50, 200, 200, 784], nn.Tanh, out_shape=(1, 28, 28)))
+
+
+def decoder_products(vae: ae.VAE, draws: int, block: int) -> Callable[[], None]:
+    """The decoder's matrix products for `draws` codes, `block` at a time, into memory that is there."""
+    weights = [layer.weight.detach() for layer in vae.decoder if isinstance(layer, nn.Linear)]
+    inputs = [torch.rand(block, weight.shape[1]) for weight in weights]
+    outputs = [torch.empty(block, weight.shape[0]) for weight in weights]
+
+    def products() -> None:
+        for start in range(0, draws, block):
+            n = min(block, draws - start)
+            for x, weight, y in zip(inputs, weights, outputs, strict=True):
+                torch.mm(x[:n], weight.T, out=y[:n])
+
+    return products
+
+
+def by_log_weights(vae: ae.VAE, x: torch.Tensor) -> torch.Tensor:
+    """The same in the words of the lectures: all weights of two images at a time, then the bound."""
+    with torch.no_grad():
+        return torch.cat([ae.iwae_bound(vae.log_weights(part, SAMPLES)) for part in x.split(2)])
+
+
+def peak_megabytes() -> float:
+    """The most memory this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run(images: int = 40, rounds: int = 5) -> dict[str, object]:
+    vae = literature_network()
+    digits = ae.mnist("train")[0]
+    ae.fit(vae, digits[:20_000], epochs=1, device="cpu", progress=False)  # logits as they are after training
+    x = ae.binarize(ae.mnist("test")[0][:images], "dynamic", generator=torch.Generator().manual_seed(0))
+    before = peak_megabytes()
+    ae.log_likelihood(vae, x, SAMPLES)
+    memory = peak_megabytes() - before
+    turns = {
+        "log_likelihood": partial(ae.log_likelihood, vae, x, SAMPLES),
+        "log_weights": partial(by_log_weights, vae, x),
+    }
+    for block in BLOCKS:
+        turns[f"products, {block} at a time"] = decoder_products(vae, images * SAMPLES, block)
+    measured = common.interleaved(turns, rounds)
+    return {
+        **common.setting(),
+        "images": images,
+        "samples": SAMPLES,
+        "peak_megabytes": round(memory, 1),
+        "rounds": measured,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=5)
+    print(common.save("evaluation_speed", run(**vars(parser.parse_args()))))
