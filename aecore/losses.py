@@ -222,28 +222,23 @@ def bernoulli_log_prob(logits: Tensor, x: Tensor) -> Tensor:
 class _BernoulliLogProb(torch.autograd.Function):
     """x·l − log(1 + e^l), summed over the event; its gradient x − s(l) needs no logarithm.
 
-    The largest single gain of a training step on a CPU: torch's own log1p, inside
-    `binary_cross_entropy_with_logits`, takes eight times as long as exp and log together.
+    The largest single gain of a training step on a CPU: torch's log1p, inside `binary_cross_entropy_with_logits`,
+    takes six times as long as exp2 and log together.
     """
 
-    generate_vmap_rule = True
-
     @staticmethod
-    def forward(logits: Tensor, x: Tensor) -> Tensor:
-        # max(l, 0) taken out, exp cannot overflow. What log(1 + e) rounds off is below one unit in the last place of 1.
-        log_normalizer = logits.abs().neg_().exp_().add_(1).log_().add_(logits.clamp_min(0))
-        return (x * logits - log_normalizer).flatten(1).sum(dim=1)
-
-    @staticmethod
-    def setup_context(ctx, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
+    def forward(ctx, logits: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(logits, x)
+        # log(1 + e^l) = max(l, 0) + log(1 + e^−|l|): nothing can overflow, and rounding stays below one ulp of 1.
+        log_normalizer = logits.abs().mul_(-math.log2(math.e)).exp2_().add_(1).log_().add_(logits.clamp_min(0))
+        return (x * logits).sub_(log_normalizer).flatten(1).sum(dim=1)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         logits, x = ctx.saved_tensors
         grad = grad.view(-1, *(1 for _ in logits.shape[1:]))
-        wanted = ctx.needs_input_grad
-        return (x - logits.sigmoid()) * grad if wanted[0] else None, logits * grad if wanted[1] else None
+        of_logits, of_x = ctx.needs_input_grad
+        return (x - logits.sigmoid()) * grad if of_logits else None, logits * grad if of_x else None
 
 
 def gaussian_log_prob(x: Tensor, mean: Tensor, sigma: float | Tensor = 1.0) -> Tensor:

@@ -212,7 +212,7 @@ class Autoencoder(nn.Module):
         return squared_error(self(x), x if target is None else target)
 
 
-def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> None:
+def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> "Autoencoder | VAE":
     """Set the bias of the decoder's last layer so that an untrained model emits the mean image.
 
     A network that starts at zero spends its first steps on learning which pixels are always black.
@@ -222,6 +222,9 @@ def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> None:
             overwritten: with the logit of the mean for a Bernoulli likelihood, else with the mean.
         images: the training images, shape (n, ...).
 
+    Returns:
+        The model.
+
     Raises:
         TypeError, ValueError: for a model of another kind, a decoder without such a layer, images of another size.
 
@@ -229,8 +232,7 @@ def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> None:
 
     Example:
         >>> import aecore as ae, torch
-        >>> model = ae.Autoencoder(ae.mlp([4, 2]), ae.mlp([2, 4]))
-        >>> ae.start_at_mean(model, torch.full((10, 4), 0.25))
+        >>> model = ae.start_at_mean(ae.Autoencoder(ae.mlp([4, 2]), ae.mlp([2, 4])), torch.full((10, 4), 0.25))
         >>> model.decoder[-1].bias.data
         tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
@@ -240,7 +242,9 @@ def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> None:
     _check.tensor("images", images, min_ndim=2, **({"low": 0, "high": 1} if bernoulli else {}))
     layers = [layer for layer in model.decoder.modules() if isinstance(layer, nn.Linear | nn.ConvTranspose2d)]
     if not layers or layers[-1].bias is None:
-        raise ValueError("model must have a decoder that ends in a linear or transposed-convolutional layer with a bias")
+        raise ValueError(
+            "model must have a decoder that ends in a linear or transposed-convolutional layer with a bias"
+        )
     bias = layers[-1].bias
     mean = images.mean(dim=0)  # of each pixel; a convolution has one bias for all pixels of a channel
     mean = mean.flatten() if isinstance(layers[-1], nn.Linear) else mean.mean(dim=(-2, -1)).flatten()
@@ -249,6 +253,7 @@ def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> None:
     with torch.no_grad():
         # A pixel that is black in every image would start at −∞, and never come back.
         bias.copy_(mean.clamp(1e-3, 1 - 1e-3).logit() if bernoulli else mean)
+    return model
 
 
 class VAE(nn.Module):

@@ -25,6 +25,7 @@ from tqdm import tqdm as std_tqdm
 from tqdm.auto import tqdm
 
 from aecore import _check
+from aecore._processes import Processes
 
 __all__ = ["History", "evaluate", "fit", "pick_device"]
 
@@ -59,7 +60,7 @@ def pick_device() -> torch.device:
     """The fastest device present: cuda, then mps, then cpu.
 
     Returns:
-        A torch.device.
+        A torch.device. Under `torchrun`, each process of a machine gets a GPU of its own.
 
     Example:
         >>> import aecore as ae
@@ -67,7 +68,10 @@ def pick_device() -> torch.device:
         True
     """
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        # torchrun starts one process for each GPU of a machine, and numbers them.
+        return (
+            torch.device("cuda", int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else torch.device("cuda")
+        )
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
@@ -89,6 +93,11 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> History:
     """Train `model` on `images` with Adam.
+
+    Under `torchrun --nproc-per-node N script.py`, N processes train one model, without a change in the script: each
+    takes its share of every batch, and all end with the same weights. The loss is then that of one process, up to
+    rounding and up to noise, which each draws for itself; a loss that is no mean over images (a penalty on a mean
+    activation, batch statistics) is computed in each share. A process that dies ends all of them with an error.
 
     Args:
         model: a module with `.loss(x, target)`, such as `Autoencoder` or `VAE`, or any module if `loss` is
@@ -142,30 +151,35 @@ def fit(
     loss_of = _loss_of(model, loss)
     device = _check.device(pick_device() if device is None else device)
     model.to(device)
-    images = images.to(device)
+    images = images.to(device)  # all of them, once: a step then waits for nothing
+    processes = Processes(device)
     # One kernel for all parameters: the cheapest large gain on a CPU.
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type in ("cpu", "cuda"))
     history = History()
-    run = {"batch_size": batch_size, "lr": lr, "seed": seed}
+    run = {"batch_size": batch_size, "lr": lr, "schedule": schedule, "seed": seed, "processes": processes.count}
     if schedule != "constant":  # where the rate stands depends on the length of the whole run
-        run |= {"schedule": schedule, "epochs": epochs}
+        run["epochs"] = epochs
     if checkpoint is not None:
         run["data"] = _fingerprint(images)
+    processes.agree(**run | {"epochs": epochs, "images": tuple(images.shape)})
     was_training = model.training
-    with _forked_randomness(device, seed):
+    with _forked_randomness(device, processes.own(seed)):
         if checkpoint is not None and Path(checkpoint).exists():
-            history = _load(Path(checkpoint), model, optimizer, run)
-        bar = _bar(progress, epochs * len(images), len(history.epochs) * len(images))
+            history = _load(Path(checkpoint), model, optimizer, run, processes)
+        objective = processes.parallel(_Objective(model, loss_of), device)
+        bar = _bar(progress and processes.rank == 0, epochs * len(images), len(history.epochs) * len(images))
         model.train()
         try:
             for epoch in range(len(history.epochs) + 1, epochs + 1):
                 started = time.perf_counter()
                 rates = _rates(SCHEDULES[schedule], lr, epoch, epochs, math.ceil(len(images) / batch_size))
-                parts = _epoch(model, images, batch_size, optimizer, rates, loss_of, corrupt, bar)
+                parts = _epoch(objective, images, batch_size, optimizer, rates, corrupt, bar, processes)
                 _record(history, epoch, parts, time.perf_counter() - started)
                 if checkpoint is not None:
-                    _save(Path(checkpoint), model, optimizer, run, history)
+                    _save(Path(checkpoint), model, optimizer, run, history, processes)
         except KeyboardInterrupt:
+            if processes.together:  # the others may be a step further, and wait
+                raise
             history.interrupted = True
         finally:
             bar.close()
@@ -248,36 +262,48 @@ def _means(loss: Tensor | dict[str, Tensor], batch: int) -> dict[str, Tensor]:
     return {name: part.mean() for name, part in parts.items()}
 
 
+class _Objective(nn.Module):
+    """The loss as a module: what is trained in parallel has to be one."""
+
+    def __init__(self, model: nn.Module, loss_of: Loss) -> None:
+        super().__init__()
+        self.model, self.loss_of = model, loss_of
+
+    def forward(self, x: Tensor, target: Tensor) -> dict[str, Tensor]:
+        return _means(self.loss_of(self.model, x, target), len(target))
+
+
 def _epoch(
-    model: nn.Module,
+    objective: nn.Module,
     images: Tensor,
     batch_size: int,
     optimizer: torch.optim.Optimizer,
     rates: Iterable[float],
-    loss_of: Loss,
     corrupt: Callable[[Tensor], Tensor] | None,
     bar: tqdm,
+    processes: Processes,
 ) -> dict[str, float]:
     """One pass over the images; returns the mean of each part of the loss."""
     totals: dict[str, Tensor] = {}
-    order = torch.randperm(len(images), device=images.device)
-    for indices, rate in zip(order.split(batch_size), rates, strict=True):
+    order = processes.first(torch.randperm(len(images), device=images.device))
+    for batch, rate in zip(order.split(batch_size), rates, strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate
-        target = images[indices]
+        indices, weight = processes.share(batch)
+        target = images.index_select(0, indices)
         with _check.trusted():  # the images were checked once; looking again would cost a wait per step on a GPU
             x = target if corrupt is None else corrupt(target)
-            parts = _means(loss_of(model, x, target), len(target))
+            parts = objective(x, target)
         optimizer.zero_grad(set_to_none=True)
         total = sum(parts.values())
         if not total.requires_grad:
             raise ValueError("loss must depend on the model's parameters, got one without a gradient")
-        total.backward()
+        (total if weight == 1 else weight * total).backward()
         optimizer.step()
         for name, part in parts.items():
-            totals[name] = totals.get(name, 0) + part.detach() * len(target)
-        _show(bar, parts, len(target))
-    return {name: (total / len(images)).item() for name, total in totals.items()}
+            totals[name] = totals.get(name, 0) + part.detach() * (weight * len(batch) / processes.count)
+        _show(bar, parts, len(batch))
+    return {name: (processes.sum(total) / len(images)).item() for name, total in totals.items()}
 
 
 def _one_cycle(progress: float) -> float:
@@ -369,13 +395,24 @@ def _digest(tensors: dict[str, Tensor], about: str) -> str:
     return digest.hexdigest()
 
 
-def _save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict, history: History) -> None:
+def _save(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict, history: History, processes: Processes
+) -> None:
     """Write beside, flush to disk, rename: at any moment the file is the old one or the new one, whole."""
+    states = processes.gather(_random_state(next(model.parameters()).device))
+    if processes.rank == 0:
+        _write(path, model, optimizer, run, history, states)
+    processes.gather(None)  # nobody goes on before it is there
+
+
+def _write(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict, history: History, states: list[dict]
+) -> None:
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    device = next(model.parameters()).device
-    tensors |= {f"random.{name}": state for name, state in _random_state(device).items()}
+    for rank, random in enumerate(states):
+        tensors |= {f"random.{rank}.{name}": state for name, state in random.items()}
     tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
     about = json.dumps({"run": run, "history": vars(history)})
     content = safetensors.torch.save(tensors, {"aecore": about, "sha256": _digest(tensors, about)})
@@ -394,7 +431,7 @@ def _save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: d
             os.close(folder)
 
 
-def _load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict) -> History:
+def _load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict, processes: Processes) -> History:
     """Put a checkpoint back into model, optimizer and random state, after checking that it is whole and ours."""
     try:
         with safetensors.safe_open(path, "pt") as file:
@@ -431,7 +468,7 @@ def _load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: d
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({**fresh, "state": state})
-    for name, value in group("random.").items():
+    for name, value in group(f"random.{processes.rank}.").items():
         if name == "cpu":
             torch.set_rng_state(value)
         elif (device := next(model.parameters()).device).type == name:

@@ -167,6 +167,20 @@ CASES = {
     "Autoencoder.encode": (lambda **kw: autoencoder().encode(**kw), {"x": (UNIT, [*DATA, UNIT.double()])}),
     "Autoencoder.decode": (lambda **kw: autoencoder().decode(**kw), {"h": (UNIT[:, :2], [*DATA, UNIT[:, :2].half()])}),
     "Autoencoder.forward": (lambda **kw: autoencoder()(**kw), {"x": (UNIT, DATA)}),
+    "start_at_mean": (
+        ae.start_at_mean,
+        {
+            "model": (
+                vae(),
+                [
+                    *MODULES,
+                    nn.Linear(4, 4),
+                    ae.VAE(nn.Linear(4, 4), nn.Identity()),
+                ],
+            ),
+            "images": (UNIT, [*PROBABILITIES, UNIT[0], UNIT[:, :3]]),
+        },
+    ),
     "VAE": (
         ae.VAE,
         {
@@ -206,6 +220,7 @@ CASES = {
             "epochs": (1, COUNTS),
             "batch_size": (2, COUNTS),
             "lr": (0.1, POSITIVE),
+            "schedule": ("one_cycle", [None, "cosine", 1]),
             "loss": (None, [*LOSSES, lambda m, x, t: x.sum()]),
             "corrupt": (None, [3, "mask"]),
             "device": ("cpu", DEVICES),

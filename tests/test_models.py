@@ -177,3 +177,24 @@ def test_running_out_of_memory_is_not_called_a_wrong_shape():
 
     with pytest.raises(RuntimeError, match="allocate"):
         ae.Autoencoder(Greedy(), nn.Identity())(torch.rand(2, 2))
+
+
+def test_an_untrained_vae_that_starts_at_the_mean_draws_the_mean_image(train_digits):
+    vae = ae.VAE(ae.mlp([784, 20, 4]), ae.mlp([2, 20, 784], out_shape=(1, 28, 28)))
+    untrained = ae.evaluate(vae, train_digits[:500])
+    assert ae.start_at_mean(vae, train_digits) is vae
+    mean = train_digits.mean(dim=0)
+    torch.nn.init.zeros_(vae.decoder[-2].weight)
+    drawn = vae.sample(1)[0]
+    torch.testing.assert_close(drawn, mean.clamp(1e-3, 1 - 1e-3))
+    assert ae.evaluate(vae, train_digits[:500]) < untrained - 300  # nats an image that need not be learned
+
+
+def test_a_convolution_and_a_plain_autoencoder_start_at_the_mean_too():
+    images = torch.rand(50, 3, 8, 8, dtype=torch.float64) * torch.tensor([1, 2, 3]).view(3, 1, 1)
+    model = ae.Autoencoder(ae.mlp([192, 2]), ae.conv_decoder(2, (4,), out_channels=3, image_size=8))
+    ae.start_at_mean(model.double(), images)
+    torch.testing.assert_close(model.decoder[-1].bias.data, images.mean(dim=(0, 2, 3)))
+    flat = ae.Autoencoder(ae.mlp([6, 2]), ae.mlp([2, 6]))
+    ae.start_at_mean(flat, images[:, 0, 0, :6].float())
+    torch.testing.assert_close(flat.decoder[-1].bias.data, images[:, 0, 0, :6].float().mean(dim=0))

@@ -118,6 +118,61 @@ def test_any_module_trains_with_a_loss_of_ones_own():
     assert history.parts == {}
 
 
+# The learning rate
+
+
+def rates_of(monkeypatch, **options):
+    """The learning rate of every step that Adam took."""
+    seen, step = [], torch.optim.Adam.step
+
+    def spy(self, *args, **kwargs):
+        seen.extend(group["lr"] for group in self.param_groups)
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    ae.fit(fresh_vae(), IMAGES, **{**RUN, **options})
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    return seen
+
+
+def test_one_cycle_is_torchs(monkeypatch):
+    seen = rates_of(monkeypatch, epochs=25, schedule="one_cycle")  # 100 steps
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, RUN["lr"], total_steps=1000)
+    expected = []
+    for _ in range(1000):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(expected) < 1000:
+            theirs.step()
+    assert len(seen) == 100
+    for step, rate in enumerate(seen):  # ten times finer, so that a hundred steps meet it on the way
+        assert rate == pytest.approx(expected[round(step * 999 / 99)], rel=0.02, abs=1e-3 * RUN["lr"])
+    assert seen[0] == pytest.approx(RUN["lr"] / 25)
+    assert seen[-1] == pytest.approx(RUN["lr"] / 250_000)
+
+
+def test_a_constant_rate_is_constant(monkeypatch):
+    assert rates_of(monkeypatch, epochs=2) == [RUN["lr"]] * 8
+
+
+def test_a_cycle_goes_on_where_it_was(monkeypatch, tmp_path):
+    whole = rates_of(monkeypatch, epochs=4, schedule="one_cycle")
+
+    def stop(x, calls=[]):  # noqa: B006  (counts across batches)
+        calls.append(1)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return noisy(x)
+
+    path = tmp_path / "run"
+    rates_of(monkeypatch, epochs=4, schedule="one_cycle", checkpoint=path, corrupt=stop)
+    assert rates_of(monkeypatch, epochs=4, schedule="one_cycle", checkpoint=path) == whole[8:]
+    for other, told in ({"epochs": 5}, "epochs 4, now 5"), ({"schedule": "constant"}, "schedule 'one_cycle'"):
+        with pytest.raises(ValueError, match=f"of another run: {told}"):
+            ae.fit(fresh_vae(), IMAGES, **{**RUN, "epochs": 4, "schedule": "one_cycle", **other}, checkpoint=path)
+
+
 # What is left behind
 
 
