@@ -111,5 +111,11 @@ def phone(browser):
 
 
 @pytest.fixture(scope="session")
+def gallery(browser, bases):
+    """The page of all figures, loaded once: for tests that only read it, or call the mathematics of a figure."""
+    return Reader(browser).open(bases["file"] + "figures.html")
+
+
+@pytest.fixture(scope="session")
 def no_script(browser):
     return Reader(browser, "light", java_script_enabled=False)

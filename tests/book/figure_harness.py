@@ -2,8 +2,8 @@
 
 Example (the whole test of a figure)::
 
-    def test_bernoulli_kl(gallery):
-        figure = gallery("BernoulliKL")
+    def test_bernoulli_kl(light, bases):
+        figure = FigureOnPage(light.open(bases["file"] + "figures.html"), "BernoulliKL")
         figure.check_slider("activation ρ̂")
         figure.check_handle("mean activation ρ̂", dx=80)
         figure.check_reset()

@@ -25,13 +25,12 @@ def test_moves_under_the_hand(light, bases, way):
     figure.check_latency("activation ρ̂")
 
 
-def test_parity_with_aecore(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_with_aecore(gallery):
     pairs = np.random.default_rng(0).uniform(0.01, 0.99, (200, 2))
     p = torch.tensor(pairs[:, 0])
     q = torch.tensor(pairs[:, 1], requires_grad=True)
     for function, value in (("kl", ae.bernoulli_kl(p, q)), ("forwardSlope", None), ("backwardSlope", None)):
-        got = call_module_function(page, "BernoulliKL", function, pairs.tolist())
+        got = call_module_function(gallery, "BernoulliKL", function, pairs.tolist())
         if value is None:
             loss = ae.bernoulli_kl(p, q) if function == "forwardSlope" else ae.bernoulli_kl(q, p)
             value = torch.autograd.grad(loss.sum(), q)[0]

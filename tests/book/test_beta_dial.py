@@ -114,10 +114,10 @@ def test_the_dimensions_are_the_models_own_in_another_order(example):
         np.testing.assert_allclose(pictures[2 + 2 * at], samples, atol=1 / 509)
 
 
-def test_parity_of_the_elbo(light, bases):
-    page, random = light.open(bases["file"] + "figures.html"), np.random.default_rng(0)
+def test_parity_of_the_elbo(gallery):
+    random = np.random.default_rng(0)
     calls = [[random.normal(-120, 40), random.exponential(2, 8).tolist()] for _ in range(120)]
-    got = call_module_function(page, "BetaDial", "elbo", calls)
+    got = call_module_function(gallery, "BetaDial", "elbo", calls)
     np.testing.assert_allclose(got, [log_prob - sum(kl) for log_prob, kl in calls], rtol=1e-12)
     model = vae(beta=7.0)  # aecore's ELBO, without its β, from the same sample
     parts = model.elbo_parts(IMAGES, generator=torch.Generator().manual_seed(0))
@@ -126,24 +126,25 @@ def test_parity_of_the_elbo(light, bases):
     model.beta = 1.0
     bound = model.elbo(IMAGES, generator=torch.Generator().manual_seed(0))
     calls = [[a, b] for a, b in zip(parts["log_prob"].tolist(), kl.tolist(), strict=True)]
-    np.testing.assert_allclose(call_module_function(page, "BetaDial", "elbo", calls), bound.detach(), rtol=1e-5)
+    np.testing.assert_allclose(call_module_function(gallery, "BetaDial", "elbo", calls), bound.detach(), rtol=1e-5)
 
 
-def test_parity_of_codes_their_share_outside_and_the_best(light, bases):
-    page, random = light.open(bases["file"] + "figures.html"), np.random.default_rng(1)
+def test_parity_of_codes_their_share_outside_and_the_best(gallery):
+    random = np.random.default_rng(1)
     steps, reaches = random.integers(-32767, 32768, (120, 30)), random.uniform(0.1, 9, 120)
     calls = [[list(map(int, row)), reach] for row, reach in zip(steps, reaches, strict=True)]
-    codes = np.array(call_module_function(page, "BetaDial", "unpack", calls))
+    codes = np.array(call_module_function(gallery, "BetaDial", "unpack", calls))
     np.testing.assert_allclose(codes, steps * (reaches / 32767)[:, None], rtol=1e-12)
-    shares = call_module_function(page, "BetaDial", "outside", [[row, RADIUS] for row in codes.tolist()])
+    shares = call_module_function(gallery, "BetaDial", "outside", [[row, RADIUS] for row in codes.tolist()])
     far = np.linalg.norm(codes.reshape(120, 15, 2), axis=2) > RADIUS
     np.testing.assert_allclose(shares, far.mean(axis=1), rtol=1e-12)
     values = random.normal(size=(120, 8))
     assert (
-        call_module_function(page, "BetaDial", "best", [[row] for row in values.tolist()]) == values.argmax(1).tolist()
+        call_module_function(gallery, "BetaDial", "best", [[row] for row in values.tolist()])
+        == values.argmax(1).tolist()
     )
     plane = random.normal(size=40_000)  # what the circle is said to hold
-    assert call_module_function(page, "BetaDial", "outside", [[plane.tolist(), RADIUS]])[0] == pytest.approx(
+    assert call_module_function(gallery, "BetaDial", "outside", [[plane.tolist(), RADIUS]])[0] == pytest.approx(
         0.05, abs=0.003
     )
 

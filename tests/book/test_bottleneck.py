@@ -70,40 +70,39 @@ def test_keeps_its_room_and_says_what_is_wrong(light, phone, bases):
     assert any("digit: got 10, takes an integer from 0 to 9" in text for text in figure.error())
 
 
-def test_parity_of_error_and_psnr_with_aecore(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_error_and_psnr_with_aecore(gallery):
     pairs = torch.rand(2, 120, 784, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     calls = [list(pair) for pair in zip(*pairs.tolist(), strict=True)]
     for name, formula in (("squaredError", ae.squared_error), ("psnr", ae.psnr)):
-        got = call_module_function(page, "Bottleneck", name, calls)
+        got = call_module_function(gallery, "Bottleneck", name, calls)
         np.testing.assert_allclose(got, formula(*pairs).numpy(), rtol=1e-12)
 
 
-def test_parity_of_the_width_that_is_enough(light, bases):
-    page, random = light.open(bases["file"] + "figures.html"), np.random.default_rng(0)
+def test_parity_of_the_width_that_is_enough(gallery):
+    random = np.random.default_rng(0)
     calls = [
         [list(range(1, 8)), np.sort(random.uniform(0, 9, 7))[::-1].tolist(), random.uniform(0, 9)] for _ in range(120)
     ]
-    got = call_module_function(page, "Bottleneck", "enough", calls)
+    got = call_module_function(gallery, "Bottleneck", "enough", calls)
     for (widths, errors, error), width in zip(calls, got, strict=True):
         assert width == next((k for k, e in zip(widths, errors, strict=True) if e <= error), None)
 
 
-def test_the_page_unpacks_what_python_packed(light, bases):
+def test_the_page_unpacks_what_python_packed(gallery):
     """One byte per pixel: off by half a step at most, of 255 from the smallest to the largest value."""
-    page, random = light.open(bases["file"] + "figures.html"), np.random.default_rng(0)
+    random = np.random.default_rng(0)
     pictures = random.normal(0.4, 0.5, (100, 784))
     figure = built(widths=[1, 2], originals=DIGITS[:1] + 0, pca=pictures[:2, None], autoencoder=pictures[2:4, None])
     low, high = figure.limits
     assert [low, high] == pytest.approx([min(0, pictures[:4].min()), max(1, pictures[:4].max())])
-    got = call_module_function(page, "Bottleneck", "unpack", [[list(figure.pictures), low, high]])[0]
+    got = call_module_function(gallery, "Bottleneck", "unpack", [[list(figure.pictures), low, high]])[0]
     wanted = np.concatenate([DIGITS[:1], pictures[:4]]).ravel()
     assert np.abs(got - wanted).max() <= (high - low) / 510 + 1e-6
 
 
-def test_the_numbers_under_the_pictures_are_those_of_the_pictures(light, bases):
+def test_the_numbers_under_the_pictures_are_those_of_the_pictures(gallery):
     """One byte per pixel moves a picture's error by a tenth at most."""
-    figure = opened(light, bases)
+    figure = FigureOnPage(gallery, "Bottleneck")
     example = Bottleneck.example()
     count, (low, high) = 10, example.limits
     pictures = np.frombuffer(example.pictures, np.uint8).reshape(-1, count, 784) / 255 * (high - low) + low

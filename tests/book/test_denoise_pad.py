@@ -141,16 +141,15 @@ def python_spoil(image, kind, level, seed):
     return image.masked_fill(chance < level / 2, 0).masked_fill((chance >= level / 2) & (chance < level), 1)
 
 
-def test_parity_of_noise_and_psnr(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_noise_and_psnr(gallery):
     images = ae.mnist("test")[0][:120].flatten(1).double()
     levels = np.random.default_rng(0).uniform(0, 0.9, 120)
     calls = [[x.tolist(), KINDS[i % 3], levels[i], i] for i, x in enumerate(images)]
-    spoiled = torch.tensor(call_module_function(page, "DenoisePad", "spoil", calls), dtype=torch.float64)
+    spoiled = torch.tensor(call_module_function(gallery, "DenoisePad", "spoil", calls), dtype=torch.float64)
     expected = torch.stack([python_spoil(x, *call[1:]) for x, call in zip(images, calls, strict=True)])
     torch.testing.assert_close(spoiled, expected, rtol=1e-12, atol=1e-12)
     pairs = [[a.tolist(), b.tolist()] for a, b in zip(spoiled, images, strict=True)]
-    got = call_module_function(page, "DenoisePad", "psnr", pairs)
+    got = call_module_function(gallery, "DenoisePad", "psnr", pairs)
     np.testing.assert_allclose(got, ae.psnr(spoiled, images).numpy(), rtol=1e-10)
 
 
@@ -186,26 +185,24 @@ def python_centred(strokes):
     return python_brush([s + 27 - centre for s in placed])
 
 
-def test_parity_of_the_drawing(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_the_drawing(gallery):
     generator = np.random.default_rng(0)
     drawings = []
     for _ in range(110):
         low, high = np.sort(generator.uniform(-0.5, 27.5, 2))
         drawings.append([generator.uniform(low, high, (generator.integers(1, 6), 2)).tolist() for _ in range(3)])
     for function, ours in (("brush", python_brush), ("centred", python_centred)):
-        got = np.array(call_module_function(page, "DenoisePad", function, [[strokes] for strokes in drawings]))
+        got = np.array(call_module_function(gallery, "DenoisePad", function, [[strokes] for strokes in drawings]))
         expected = np.stack([ours(strokes).ravel() for strokes in drawings])
         np.testing.assert_allclose(got, expected, atol=1e-5)
-    assert call_module_function(page, "DenoisePad", "centred", [[[]]]) == [[0] * 784]
+    assert call_module_function(gallery, "DenoisePad", "centred", [[[]]]) == [[0] * 784]
 
 
-def test_parity_of_the_network(light, bases):
+def test_parity_of_the_network(gallery):
     """The page computes what Python computes from the packed weights, and packing costs little: int8."""
-    page = light.open(bases["file"] + "figures.html")
     torch.manual_seed(0)
     inputs = torch.rand(100, 784) + 0.5 * torch.randn(100, 784)
-    got = page.evaluate(
+    got = gallery.evaluate(
         """(inputs) => {
           const embed = document.querySelector('.ae-embed[data-module=denoise_pad]');
           const run = aecore.helpers.network(embed.aeModel.get('network'));
@@ -219,8 +216,8 @@ def test_parity_of_the_network(light, bases):
         np.testing.assert_allclose(forward(quantize(network), inputs), network(inputs).numpy(), atol=0.005)
 
 
-def test_the_still_picture_shows_what_the_page_shows(light, bases):
-    figure = opened(light, bases)
+def test_the_still_picture_shows_what_the_page_shows(gallery):
+    figure = FigureOnPage(gallery, "DenoisePad")
     still = DenoisePad.example()
     clean, noisy, cleaned = (torch.tensor(picture).flatten()[None] for picture in still.pictures())
     before, after = (ae.psnr(picture.clamp(0, 1), clean).item() for picture in (noisy, cleaned))

@@ -120,12 +120,11 @@ def test_the_hand_stops_the_climb(light, bases):
     assert figure.trait("mean") == -1.2
 
 
-def test_parity_with_aecore(light, bases, cases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_with_aecore(gallery, cases):
 
     def call(name, *arguments):
         return np.array(
-            call_module_function(page, "ElboGap", name, [list(row) for row in zip(*arguments, strict=True)])
+            call_module_function(gallery, "ElboGap", name, [list(row) for row in zip(*arguments, strict=True)])
         )
 
     close = {"rtol": 1e-11, "atol": 1e-11}
@@ -151,18 +150,17 @@ def test_parity_of_python(cases):
         np.testing.assert_allclose([getattr(f, trait) for f in figures], parts[name], rtol=1e-11, atol=1e-11)
 
 
-def test_contours_and_steps(light, bases, cases):
+def test_contours_and_steps(gallery, cases):
     """Every point of a contour has its gap, and a step goes along the gradient, in the hand's range, and upwards."""
-    page = light.open(bases["file"] + "figures.html")
     models = [{name: case[name] for name in MODEL} for case in cases]
-    posteriors = call_module_function(page, "ElboGap", "posterior", [[m] for m in models])
+    posteriors = call_module_function(gallery, "ElboGap", "posterior", [[m] for m in models])
     for (mean, width), level in zip(posteriors, np.linspace(0.1, 8, 150).tolist(), strict=True):
-        xs, ys = call_module_function(page, "ElboGap", "contour", [[level, [mean, width]]])[0]
+        xs, ys = call_module_function(gallery, "ElboGap", "contour", [[level, [mean, width]]])[0]
         s = np.exp(ys)
         gap = np.log(width / s) + (s**2 + (np.array(xs) - mean) ** 2) / (2 * width**2) - 0.5
         np.testing.assert_allclose(gap, level, rtol=1e-7)
     steps = call_module_function(
-        page, "ElboGap", "step", [[c["mean"], c["width"], m] for c, m in zip(cases, models, strict=True)]
+        gallery, "ElboGap", "step", [[c["mean"], c["width"], m] for c, m in zip(cases, models, strict=True)]
     )
     _, gradients = exact(cases)
     for case, (mean, width), (dm, dl) in zip(cases, steps, gradients, strict=True):

@@ -87,39 +87,36 @@ def test_keeps_its_room_in_every_view(light, phone, bases, view):
         assert figure.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_parity_of_kl(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_kl(gallery):
     numbers = gaussians(400)
-    got = call_module_function(page, "GaussianKL", "kl", numbers.tolist())
+    got = call_module_function(gallery, "GaussianKL", "kl", numbers.tolist())
     np.testing.assert_allclose(got, aecore_kl(numbers), rtol=1e-10, atol=1e-12)
     for m, s, n, w in numbers[:20]:
         figure = GaussianKL(p_mean=m, p_width=s, q_mean=n, q_width=w)
         assert figure.kl("p", "q") == pytest.approx(aecore_kl([[m, s, n, w]])[0], abs=1e-12)
 
 
-def test_parity_of_the_integrand_and_its_area(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_the_integrand_and_its_area(gallery):
     numbers = np.concatenate([np.random.default_rng(1).uniform(-6, 6, (400, 1)), gaussians(400)], axis=1)
     x, m, s, n, w = torch.tensor(numbers).T.reshape(5, -1, 1)
     log_p, log_q = ae.gaussian_log_prob(x, m, s), ae.gaussian_log_prob(x, n, w)
-    got = call_module_function(page, "GaussianKL", "integrand", numbers.tolist())
+    got = call_module_function(gallery, "GaussianKL", "integrand", numbers.tolist())
     np.testing.assert_allclose(got, (log_p.exp() * (log_p - log_q)).numpy(), rtol=1e-9, atol=1e-12)
     grid = np.linspace(-15, 15, 4001)
     for pair in gaussians(5):
-        values = call_module_function(page, "GaussianKL", "integrand", [[v, *pair] for v in grid])
+        values = call_module_function(gallery, "GaussianKL", "integrand", [[v, *pair] for v in grid])
         assert np.trapezoid(values, grid) == pytest.approx(aecore_kl([pair])[0], abs=1e-6)
 
 
-def test_parity_of_the_estimate_sample_for_sample(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_the_estimate_sample_for_sample(gallery):
     for seed in (0, 1, 2**31):
-        z = call_module_function(page, "GaussianKL", "normals", [[seed]])[0]
+        z = call_module_function(gallery, "GaussianKL", "normals", [[seed]])[0]
         np.testing.assert_allclose(z, normals(seed, 10_000), rtol=1e-12, atol=1e-14)
         assert abs(np.mean(z)) < 0.04
         assert abs(np.std(z) - 1) < 0.03
     pairs = gaussians(120)
     calls = [[3, int(count), *pair] for count, pair in zip(np.geomspace(1, 10_000, 120), pairs.tolist(), strict=True)]
-    for call, got in zip(calls, call_module_function(page, "GaussianKL", "running", calls), strict=True):
+    for call, got in zip(calls, call_module_function(gallery, "GaussianKL", "running", calls), strict=True):
         _, count, m, s, n, w = call
         x = m + s * torch.tensor(normals(3, count))[:, None]
         value = ae.gaussian_log_prob(x, torch.full_like(x, m), s) - ae.gaussian_log_prob(x, torch.full_like(x, n), w)
@@ -133,8 +130,7 @@ def test_parity_of_the_estimate_sample_for_sample(light, bases):
                 assert np.isnan(error)
 
 
-def test_parity_of_the_spread(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_the_spread(gallery):
     pairs = gaussians(100)
     nodes, weights = np.polynomial.hermite_e.hermegauss(8)  # exact: the squared log-ratio is a polynomial
     m, s, n, w = pairs.T[..., None]
@@ -142,7 +138,7 @@ def test_parity_of_the_spread(light, bases):
     ratio = np.log(w / s) + ((x - n) / w) ** 2 / 2 - ((x - m) / s) ** 2 / 2
     mean = (ratio * weights).sum(1) / weights.sum()
     variance = ((ratio - mean[:, None]) ** 2 * weights).sum(1) / weights.sum()
-    got = call_module_function(page, "GaussianKL", "spread", pairs.tolist())
+    got = call_module_function(gallery, "GaussianKL", "spread", pairs.tolist())
     np.testing.assert_allclose(got, np.sqrt(variance), rtol=1e-9)
 
 

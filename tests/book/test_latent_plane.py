@@ -133,9 +133,9 @@ def test_keeps_its_room(light, phone, bases):
         assert figure.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_parity_of_the_decoders_with_torch(light, bases):
+def test_parity_of_the_decoders_with_torch(gallery):
     """Weights in int8: a pixel in [0, 1] is off by < 0.005 on average, < 0.06 at worst; from the still by 1e-5."""
-    page, still = light.open(bases["file"] + "figures.html"), LatentPlane.example()
+    still = LatentPlane.example()
     for plane, model in zip(still.planes, _models(), strict=True):
         (x0, x1), (y0, y1) = plane["limits"]
         z = np.random.default_rng(0).uniform([x0, y0], [x1, y1], (120, 2)).astype(np.float32)
@@ -143,28 +143,28 @@ def test_parity_of_the_decoders_with_torch(light, bases):
             logits = model.decoder(torch.from_numpy(z))
         exact = (logits.sigmoid() if plane["name"] == "VAE" else logits).numpy()
         packed = {**plane["decoder"], "data": list(plane["decoder"]["data"])}
-        got = np.array(call_module_function(page, "LatentPlane", "decode", [[packed, z.tolist()]])[0])
+        got = np.array(call_module_function(gallery, "LatentPlane", "decode", [[packed, z.tolist()]])[0])
         assert np.abs(got - exact).mean() < 0.005
         assert np.abs(got - exact).max() < 0.06
         np.testing.assert_allclose(got, forward(plane["decoder"], z), atol=1e-5)
 
 
-def test_parity_of_the_neighbours(light, bases):
-    page, random = light.open(bases["file"] + "figures.html"), np.random.default_rng(1)
+def test_parity_of_the_neighbours(gallery):
+    random = np.random.default_rng(1)
     codes, points = random.normal(size=(150, 2)), random.uniform(-3, 3, (120, 2))
     calls = [[codes.ravel().tolist(), *point, 10] for point in points.tolist()]
-    for point, got in zip(points, call_module_function(page, "LatentPlane", "nearest", calls), strict=True):
+    for point, got in zip(points, call_module_function(gallery, "LatentPlane", "nearest", calls), strict=True):
         distance = np.linalg.norm(codes - point, axis=1)
         order = distance.argsort()[:10]
         assert [i for i, _ in got] == order.tolist()
         np.testing.assert_allclose([d for _, d in got], distance[order], rtol=1e-12)
 
 
-def test_parity_of_the_walk(light, bases):
-    page, ends = light.open(bases["file"] + "figures.html"), np.random.default_rng(2).normal(size=(120, 3, 2))
-    ways = call_module_function(page, "LatentPlane", "between", [[a, b, 8] for a, b, _ in ends.tolist()])
+def test_parity_of_the_walk(gallery):
+    ends = np.random.default_rng(2).normal(size=(120, 3, 2))
+    ways = call_module_function(gallery, "LatentPlane", "between", [[a, b, 8] for a, b, _ in ends.tolist()])
     np.testing.assert_allclose(ways, np.linspace(ends[:, 0], ends[:, 1], 8, axis=1), atol=1e-12)
-    places = call_module_function(page, "LatentPlane", "along", [[a, b, p] for a, b, p in ends.tolist()])
+    places = call_module_function(gallery, "LatentPlane", "along", [[a, b, p] for a, b, p in ends.tolist()])
     figure = LatentPlane({"toy": (CODES, DECODER)}, [0, 0, 1, 1])
     for (a, b, p), place in zip(ends, places, strict=True):
         numbers = dict(zip(("ax", "ay", "bx", "by", "x", "y"), np.concatenate([a, b, p]), strict=True))
@@ -174,7 +174,7 @@ def test_parity_of_the_walk(light, bases):
         steps = np.linspace(0, 1, 2001)  # the place is the nearest of all on the segment
         nearest = np.linalg.norm(a + steps[:, None] * (b - a) - p, axis=1).argmin()
         assert place == pytest.approx(steps[nearest], abs=1e-3)
-    assert call_module_function(page, "LatentPlane", "along", [[[1, 2], [1, 2], [5, 5]]]) == [0]
+    assert call_module_function(gallery, "LatentPlane", "along", [[[1, 2], [1, 2], [5, 5]]]) == [0]
 
 
 def test_opens_in_a_gap_between_two_classes():

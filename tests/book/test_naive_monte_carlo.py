@@ -89,19 +89,18 @@ def test_a_state_that_does_not_fit_is_an_error_in_the_box(light, bases):
     assert figure.error() == ["This figure cannot draw: dimension: got 7, takes one of the model's"]
 
 
-def test_parity_of_the_exact_value_and_of_the_likelihood(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_the_exact_value_and_of_the_likelihood(gallery):
     cases = list(models(150))
-    got = call_module_function(page, "NaiveMonteCarlo", "exact", [on_page(*case) for case in cases])
+    got = call_module_function(gallery, "NaiveMonteCarlo", "exact", [on_page(*case) for case in cases])
     np.testing.assert_allclose(got, [evidence(*case) for case in cases], rtol=1e-9, atol=1e-9)
     random = np.random.default_rng(1)
     z = [random.normal(size=case[0].shape[1]) for case in cases]
     calls = [[*on_page(*case), value.tolist()] for case, value in zip(cases, z, strict=True)]
-    got = call_module_function(page, "NaiveMonteCarlo", "logLikelihood", calls)
+    got = call_module_function(gallery, "NaiveMonteCarlo", "logLikelihood", calls)
     wanted = [likelihoods(*case, value[None])[0] for case, value in zip(cases, z, strict=True)]
     np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
     # mean and spread of log p(x|z) over the prior: a quadratic of Gaussians, sums of eigenvalues say both
-    got = call_module_function(page, "NaiveMonteCarlo", "moments", [on_page(*case) for case in cases])
+    got = call_module_function(gallery, "NaiveMonteCarlo", "moments", [on_page(*case) for case in cases])
     for (weights, x, sigma), (typical, spread) in zip(cases, got, strict=True):
         values, vectors = np.linalg.eigh(weights.T @ weights)
         along = vectors.T @ (weights.T @ x)
@@ -111,13 +110,12 @@ def test_parity_of_the_exact_value_and_of_the_likelihood(light, bases):
         assert spread == pytest.approx(math.sqrt(variance), rel=1e-9)
 
 
-def test_parity_of_the_estimate_sample_for_sample(light, bases):
+def test_parity_of_the_estimate_sample_for_sample(gallery):
     """Every running value, the carriers and both histograms, from the same numbers that Python draws."""
-    page = light.open(bases["file"] + "figures.html")
     cases, count = list(models(100)), 300
     calls = [[*on_page(*case), seed, count] for seed, case in enumerate(cases)]
-    runs = call_module_function(page, "NaiveMonteCarlo", "running", calls)
-    summaries = call_module_function(page, "NaiveMonteCarlo", "summary", calls)
+    runs = call_module_function(gallery, "NaiveMonteCarlo", "running", calls)
+    summaries = call_module_function(gallery, "NaiveMonteCarlo", "summary", calls)
     for seed, (case, run, (edges, samples, parts, few)) in enumerate(zip(cases, runs, summaries, strict=True)):
         dimension = case[0].shape[1]
         values = likelihoods(*case, normals(seed, count * dimension).reshape(count, dimension))
@@ -127,13 +125,13 @@ def test_parity_of_the_estimate_sample_for_sample(light, bases):
         np.testing.assert_allclose(samples, np.histogram(inside, edges)[0] / count, atol=1e-12)
         weights = np.exp(values - logsumexp(values))
         np.testing.assert_allclose(parts, np.histogram(inside, edges, weights=weights)[0], atol=1e-9)
-    got = call_module_function(page, "NaiveMonteCarlo", "carriers", [[[0.0]], [[0.0, -1000.0]], [[-5.0] * 200]])
+    got = call_module_function(gallery, "NaiveMonteCarlo", "carriers", [[[0.0]], [[0.0, -1000.0]], [[-5.0] * 200]])
     assert got == [1, 1, 198]
 
 
-def test_the_still_picture_samples_as_the_page_does(light, bases):
+def test_the_still_picture_samples_as_the_page_does(gallery):
     figure = NaiveMonteCarlo.example()
-    shown = FigureOnPage(light.open(bases["file"] + "figures.html"), "NaiveMonteCarlo").readout().replace("−", "-")
+    shown = FigureOnPage(gallery, "NaiveMonteCarlo").readout().replace("−", "-")
     values = figure.log_likelihoods()
     estimate = logsumexp(values) - math.log(len(values))
     assert f"{estimate:.2f} nats" in shown

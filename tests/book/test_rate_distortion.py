@@ -88,21 +88,19 @@ def test_opens_on_fewer_bytes_and_a_better_picture_and_clothes_turn_it(light, ba
     assert "dB worse. JPEG wins on both." in figure.readout()
 
 
-def test_parity_of_psnr(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_psnr(gallery):
     pairs = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (100, 2, 784)))
     pairs[:30] = pairs[:30] // 32 * 8  # closer ones too
-    got = call_module_function(page, "RateDistortion", "psnr", pairs.tolist())
+    got = call_module_function(gallery, "RateDistortion", "psnr", pairs.tolist())
     a, b = (pairs.double() / 255).unbind(dim=1)
     np.testing.assert_allclose(got, ae.psnr(a, b).numpy(), rtol=1e-12)
-    assert call_module_function(page, "RateDistortion", "psnr", [[[7] * 784] * 2]) == [np.inf]
+    assert call_module_function(gallery, "RateDistortion", "psnr", [[[7] * 784] * 2]) == [np.inf]
 
 
-def test_parity_of_nearest(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_nearest(gallery):
     random = np.random.default_rng(0)
     calls = [[np.sort(random.uniform(2, 600, 10)).tolist(), random.uniform(2, 600)] for _ in range(100)]
-    got = call_module_function(page, "RateDistortion", "nearest", calls)
+    got = call_module_function(gallery, "RateDistortion", "nearest", calls)
     assert got == [int(np.abs(np.log(np.array(sizes) / size)).argmin()) for sizes, size in calls]
 
 

@@ -102,8 +102,7 @@ def test_keeps_the_noise_and_its_room(light, phone, bases):
     assert before == f"∂z/∂σ = ε = {eps:.2f}"
 
 
-def test_parity_of_both_estimators_and_of_the_true_gradient(light, bases, cases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_both_estimators_and_of_the_true_gradient(gallery, cases):
     models = [{name: case[name] for name in MODEL} for case in cases]
     eps, mean, width = ([case[name] for case in cases] for name in ("eps", "mean", "width"))
     wanted = autograd(cases)
@@ -117,19 +116,18 @@ def test_parity_of_both_estimators_and_of_the_true_gradient(light, bases, cases)
         "exact": zip(mean, width, models, strict=True),
     }
     for name, arguments in calls.items():
-        got = call_module_function(page, "Reparameterize", name, [list(row) for row in arguments])
+        got = call_module_function(gallery, "Reparameterize", name, [list(row) for row in arguments])
         np.testing.assert_allclose(got, wanted[name].numpy(), rtol=1e-10, atol=1e-10, err_msg=name)
     for case, gradient in zip(cases, wanted["exact"], strict=True):
         assert Reparameterize(**state(case)).gradient == pytest.approx(gradient.tolist(), rel=1e-10, abs=1e-10)
 
 
-def test_parity_of_noise_and_variance(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_noise_and_variance(gallery):
     for seed in (0, 5, 2**31):
-        got = call_module_function(page, "Reparameterize", "draws", [[seed]])[0]
+        got = call_module_function(gallery, "Reparameterize", "draws", [[seed]])[0]
         np.testing.assert_allclose(got, normals(seed, 1000), rtol=1e-12, atol=1e-14)
     samples = np.random.default_rng(1).normal(3, 2, (100, 40))
-    got = call_module_function(page, "Reparameterize", "variance", [[row] for row in samples.tolist()])
+    got = call_module_function(gallery, "Reparameterize", "variance", [[row] for row in samples.tolist()])
     np.testing.assert_allclose(got, samples.var(axis=1, ddof=1), rtol=1e-12)
 
 
@@ -142,7 +140,7 @@ def test_both_estimators_are_right_on_average(cases):
                 assert np.average(values, weights=weights) == pytest.approx(truth, rel=1e-9, abs=1e-8)
 
 
-def test_opens_with_more_than_a_hundred_times_the_variance(light, bases):
+def test_opens_with_more_than_a_hundred_times_the_variance(gallery):
     """What the docstring says, of the samples that are shown and by quadrature; page and still picture agree."""
     figure = Reparameterize.example()
     path, score = figure._variances()
@@ -153,7 +151,7 @@ def test_opens_with_more_than_a_hundred_times_the_variance(light, bases):
         for values in figure._estimates(nodes)
     ]
     assert exact[1] > 100 * exact[0]
-    shown = FigureOnPage(light.open(bases["file"] + "figures.html"), "Reparameterize").readout()
+    shown = FigureOnPage(gallery, "Reparameterize").readout()
     for text in (f"{path:.2f}", f"{score:.2f}", f"{score / path:.1f} ×"):
         assert text in shown
     assert f"their variance is {path:.2f} pathwise and {score:.2f} by the score function" in figure.sentence()

@@ -100,26 +100,24 @@ def test_keeps_its_room_whatever_it_says(light, phone, bases):
         assert figure.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_parity_of_density_and_score(light, bases, still):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_density_and_score(gallery, still):
     at, means = points(), np.frombuffer(still.means, "<f4").tolist()
     for noise in NOISES:
         log, arrows = by_torch(at, noise)
-        got = call_module_function(page, "ScoreField", "mixture", [[*xy, means, 0.08, noise] for xy in at.tolist()])
+        got = call_module_function(gallery, "ScoreField", "mixture", [[*xy, means, 0.08, noise] for xy in at.tolist()])
         np.testing.assert_allclose([one["log"] for one in got], log, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose([one["arrow"] for one in got], arrows, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(still.log_density(at, noise), log, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(still.score(at, noise), arrows, rtol=1e-9, atol=1e-12)
 
 
-def test_parity_of_the_network_and_of_the_paths(light, bases, still):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_the_network_and_of_the_paths(gallery, still):
     at = points()
     for index, noise in enumerate(NOISES):
         network = denoiser(spiral(64), 0.08, noise).double()
         with torch.no_grad():
             residual = (network(torch.tensor(at)) - torch.tensor(at)).numpy()
-        got = page.evaluate(
+        got = gallery.evaluate(
             """([index, at]) => {
               const embed = document.querySelector('.ae-embed[data-module=score_field]');
               const { network, flow } = aecore.modules.score_field.math;
@@ -137,14 +135,13 @@ def test_parity_of_the_network_and_of_the_paths(light, bases, still):
                 x = x + 0.2 * (network(x) - x)
 
 
-def test_parity_of_angles_and_samples(light, bases, still):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity_of_angles_and_samples(gallery, still):
     a, b = points(150), points(300)[150:]
     cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-    got = call_module_function(page, "ScoreField", "angle", np.stack([a, b], 1).tolist())
+    got = call_module_function(gallery, "ScoreField", "angle", np.stack([a, b], 1).tolist())
     np.testing.assert_allclose(got, np.rad2deg(np.arccos(cosine)), atol=1e-6)
     means = np.frombuffer(still.means, "<f4").tolist()
-    drawn = call_module_function(page, "ScoreField", "samples", [[400, means, 0.08, 0.2]])[0]
+    drawn = call_module_function(gallery, "ScoreField", "samples", [[400, means, 0.08, 0.2]])[0]
     np.testing.assert_allclose(drawn, still.samples(400, 0.2), atol=1e-12)
 
 
@@ -163,8 +160,8 @@ def test_the_residual_is_close_to_the_score_where_the_data_were(still):
         assert error < 0.1, f"σ = {noise}: the residual misses {error:.0%} of the score's power"
 
 
-def test_the_still_picture_shows_what_the_page_shows(light, bases, still):
-    figure = opened(light, bases)
+def test_the_still_picture_shows_what_the_page_shows(gallery, still):
+    figure = FigureOnPage(gallery, "ScoreField")
     before, after = still.log_density(still.path(still.residual)[[0, -1]])
     for value in (before, after):
         assert f"{value:.2f}".replace("-", "−") in figure.readout()

@@ -56,24 +56,23 @@ def test_keeps_its_room_at_every_penalty(light, phone, bases):
         assert figure.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_parity(light, bases):
-    page = light.open(bases["file"] + "figures.html")
+def test_parity(gallery):
     random = np.random.default_rng(0)
     codes = np.maximum(random.normal(size=(100, 9)), 0)
     filters, bias, target = random.normal(size=(9, 12)), random.normal(size=12), random.random((100, 12))
     got = call_module_function(
-        page, "SparseCodes", "decode", [[h, filters.tolist(), bias.tolist()] for h in codes.tolist()]
+        gallery, "SparseCodes", "decode", [[h, filters.tolist(), bias.tolist()] for h in codes.tolist()]
     )
     x_hat = F.linear(torch.tensor(codes), torch.tensor(filters).T, torch.tensor(bias))
     np.testing.assert_allclose(got, x_hat, rtol=1e-12, atol=1e-12)
     pairs = list(zip(got, target.tolist(), strict=True))
-    errors = call_module_function(page, "SparseCodes", "squaredError", pairs)
+    errors = call_module_function(gallery, "SparseCodes", "squaredError", pairs)
     np.testing.assert_allclose(errors, ae.squared_error(x_hat, torch.tensor(target)), rtol=1e-12)
-    counts = call_module_function(page, "SparseCodes", "count", [[h] for h in codes.tolist()])
+    counts = call_module_function(gallery, "SparseCodes", "count", [[h] for h in codes.tolist()])
     assert counts == (codes > 0).sum(axis=1).tolist()
     rows, scales = random.integers(-127, 128, (100, 784)), random.random((4, 50)).astype(np.float32)
     scales.ravel()[1::2] = 0  # every second unit is dead, and has no row
-    unpacked = call_module_function(page, "SparseCodes", "unpack", [[rows.ravel().tolist(), scales.tolist()]])[0]
+    unpacked = call_module_function(gallery, "SparseCodes", "unpack", [[rows.ravel().tolist(), scales.tolist()]])[0]
     alive = [filter_ for units in unpacked for filter_ in units if filter_]
     assert [filter_ is None for units in unpacked for filter_ in units] == [False, True] * 100
     np.testing.assert_allclose(alive, rows * scales.ravel()[::2, None], rtol=1e-6)
