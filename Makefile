@@ -22,7 +22,8 @@ pdf: environment ; $(run)python publish/pdf.py _build/html _build/autoencoders-h
 links: book ; $(run)jupyter-book build . --builder linkcheck
 fork: environment ; $(run)python publish/fork.py $(URL)
 mutants: environment ; $(run)python tests/mutants.py
+bench: environment ; sh benchmarks/run.sh
 environment: ; sh publish/environment.sh browser
 lock: ; $(run)uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
 
-.PHONY: book test lint workflow unit notebooks pages serve lab outputs slides student colab bundle pdf links fork mutants environment lock
+.PHONY: book test lint workflow unit notebooks pages serve lab outputs slides student colab bundle pdf links fork mutants bench environment lock

@@ -40,21 +40,22 @@ def timed(train: Callable[[], None], learned: Callable[[], ae.VAE], test: torch.
 
 def run(seeds: int = 3, images: int = 60_000, plain_epochs: int = PLAIN_EPOCHS) -> dict[str, object]:
     digits, test = ae.mnist("train")[0][:images], ae.mnist("test")[0]
-    runs = []
+    workers, runs = training_speed.fastest_workers(digits), []
+    loops = {"dataloader": partial(training_speed.dataloader, workers=workers), "fit": training_speed.fit}
 
     def note(name: str, seed: int, epochs: int, measured: dict[str, float]) -> None:
         runs.append({"name": name, "seed": seed, "epochs": epochs, **measured})
         print(runs[-1], flush=True)
 
     for seed in range(seeds):
-        for name in ("dataloader", "fit"):
-            contender = training_speed.CONTENDERS[name](common.network(seed=seed), digits)
+        for name, make in loops.items():
+            contender = make(common.network(seed=seed), digits)
             torch.manual_seed(seed)
             note(name, seed, plain_epochs, timed(partial(contender.train, plain_epochs), contender.vae, test))
         for epochs in LENGTHS:
             vae = common.network(seed=seed)
             note("better", seed, epochs, timed(partial(better, vae, digits, epochs, seed), lambda vae=vae: vae, test))
-    return {**common.setting(), "images": images, "better": BETTER, "runs": runs}
+    return {**common.setting(), "images": images, "workers": workers, "better": BETTER, "runs": runs}
 
 
 def shortest(runs: list[dict]) -> tuple[float, int | None]:

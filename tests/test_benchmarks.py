@@ -1,0 +1,323 @@
+"""Not how fast, but how true: who is compared does the same work, and the page says what was measured."""
+
+import copy
+import importlib.util
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import aecore as ae
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import codes  # noqa: E402
+import common  # noqa: E402
+import evaluation_speed  # noqa: E402
+import report  # noqa: E402
+import time_to_quality  # noqa: E402
+import training_speed  # noqa: E402
+
+NEEDS = {"pythae": "pythae", "lightning": "lightning"}
+every_contender = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.skipif(
+                name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None,
+                reason=f"{name} is installed by `make bench` only, in .venv-bench",
+            ),
+        )
+        for name in training_speed.CONTENDERS
+    ],
+)
+
+
+# The contenders
+
+
+@pytest.fixture
+def digits(train_digits):
+    return train_digits[:300]  # two whole batches and a part of one
+
+
+@pytest.fixture
+def made(digits, request):
+    return training_speed.CONTENDERS[request.getfixturevalue("name")](common.network(), digits)
+
+
+@every_contender
+def test_every_contender_differentiates_the_loss_of_the_vae(made, digits, name):
+    vae, x = common.network(), digits[:128]
+    torch.manual_seed(3)
+    ours = sum(part.mean() for part in vae.loss(x).values())
+    ours.backward()
+    torch.manual_seed(3)  # the same noise
+    theirs = made.loss(x)
+    theirs.backward()
+    torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=0)
+    gradients = dict(gradients_as_a_vae(made))
+    assert gradients.keys() == {key for key, _ in vae.named_parameters()}
+    for key, parameter in vae.named_parameters():
+        torch.testing.assert_close(gradients[key], parameter.grad, rtol=1e-3, atol=1e-6)
+
+
+def gradients_as_a_vae(contender):
+    """The gradients, under the names and in the shapes of `ae.VAE`'s parameters."""
+    for parameter in contender.model.parameters():
+        parameter.data = parameter.grad
+    return [(key, parameter.detach()) for key, parameter in contender.vae().named_parameters()]
+
+
+@every_contender
+def test_every_contender_looks_at_each_image_once_an_epoch_and_learns(made, digits, name, test_digits):
+    sums = []
+    first = next(layer for layer in made.model.modules() if isinstance(layer, torch.nn.Linear))
+    first.register_forward_hook(lambda _, inputs, __: sums.append(inputs[0].detach().flatten(1).sum(dim=1)))
+    before = common.test_elbo(made.vae(), test_digits[:500])
+    sums.clear()
+    made.train(1)
+    seen = torch.cat(sums)
+    assert [len(batch) for batch in sums] == [128, 128, 44]
+    torch.testing.assert_close(seen.sort().values, digits.flatten(1).sum(dim=1).sort().values, rtol=1e-4, atol=1e-3)
+    assert common.test_elbo(made.vae(), test_digits[:500]) > before
+    sums.clear()
+    made.train(2)
+    assert sum(len(batch) for batch in sums) == 2 * len(digits)
+
+
+@every_contender
+def test_an_epoch_is_one_of_adam_with_the_settings_that_are_named(made, digits, name, monkeypatch):
+    begun, steps = [], []
+    initialise, step = torch.optim.Adam.__init__, torch.optim.Adam.step
+
+    def noted(self, *args, **kwargs):
+        initialise(self, *args, **kwargs)
+        begun.append(self.defaults)
+
+    def counted(self, *args, **kwargs):
+        steps.append(1)
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "__init__", noted)
+    monkeypatch.setattr(torch.optim.Adam, "step", counted)
+    made.train(1)
+    (defaults,) = begun
+    assert (defaults["lr"], defaults["betas"], defaults["eps"], defaults["weight_decay"]) == (
+        1e-3,
+        (0.9, 0.999),
+        1e-8,
+        0,
+    )
+    assert len(steps) == 3
+
+
+def test_the_tutorials_network_is_the_vae_and_back(digits):
+    vae = common.network(seed=5)
+    back = training_speed.TutorialVAE(vae).vae()
+    for key, value in vae.state_dict().items():
+        assert torch.equal(back.state_dict()[key], value)
+
+
+def test_torchvision_reads_our_images_as_its_own(digits, tmp_path):
+    read = training_speed.torchvision_mnist(tmp_path, digits)
+    assert len(read) == len(digits)
+    torch.testing.assert_close(torch.stack([x for x, _ in read]), digits, rtol=0, atol=0)
+
+
+def test_the_limit_is_the_products_of_an_epoch_and_no_more(digits):
+    with FlopCounterMode(display=False) as counter:
+        training_speed.matrix_products(common.network(), digits)()
+    sizes = [(784, 400), (400, 40), (20, 400), (400, 784)]
+    assert counter.get_total_flops() == training_speed.matrix_flops(sizes, len(digits))
+    assert {str(name) for name in counter.get_flop_counts()["Global"]} == {"aten.mm"}
+    with FlopCounterMode(display=False) as ours:  # and they are what `ae.fit` cannot do without
+        ae.fit(common.network(), digits, epochs=1, device="cpu", progress=False)
+    assert counter.get_total_flops() == ours.get_total_flops()
+
+
+def test_the_limit_of_the_likelihood_is_the_products_of_the_decoder():
+    vae, x = evaluation_speed.literature_network(), torch.rand(2, 1, 28, 28).round()
+    with FlopCounterMode(display=False) as limit:
+        evaluation_speed.decoder_products(vae, 2 * 700, 250)()
+    with FlopCounterMode(display=False) as ours:
+        ae.log_likelihood(vae, x, 700)
+    encoder = 2 * 2 * (784 * 200 + 200 * 200 + 200 * 100)
+    assert limit.get_total_flops() == 2 * 1400 * (50 * 200 + 200 * 200 + 200 * 784)
+    assert ours.get_total_flops() == limit.get_total_flops() + encoder
+
+
+# Turns
+
+
+def test_all_take_turns_another_begins_and_the_first_round_does_not_count():
+    order = []
+    contenders = {name: lambda name=name: order.append(name) for name in "abc"}
+    measured = common.interleaved(contenders, rounds=2)
+    assert "".join(order) == "abc" + "bca" + "cab"
+    assert [set(seconds) for seconds in measured] == [set("abc")] * 2
+
+
+def test_ratios_are_taken_within_a_round():
+    rounds = [{"a": 2.0, "b": 1.0}, {"a": 30.0, "b": 10.0}, {"a": 4.0, "b": 4.0}]
+    assert common.ratios(rounds, "a", "b") == (2.0, 1.0, 3.0)
+
+
+def test_the_shortest_recipe_is_the_first_whose_mean_reaches_the_target():
+    def run(name, seed, epochs, elbo):
+        return {"name": name, "seed": seed, "epochs": epochs, "test_elbo": elbo, "seconds": 100.0 / epochs}
+
+    runs = [run("dataloader", 0, 10, -105.0), run("dataloader", 1, 10, -106.0)]
+    runs += [run("better", seed, 3, elbo) for seed, elbo in enumerate((-105.0, -106.2))]
+    runs += [run("better", seed, 4, elbo) for seed, elbo in enumerate((-105.6, -105.3))]
+    assert time_to_quality.shortest(runs) == (-105.5, 4)
+    assert report.quality_ratios(runs) == [pytest.approx(0.4)] * 2
+    assert time_to_quality.shortest(runs[:4]) == (-105.5, None)
+    assert report.quality_ratios(runs[:4]) == []
+
+
+# Codes
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def test_a_run_of_codes_that_is_finished_is_not_run_again(results, monkeypatch):
+    asked = []
+
+    def measure(name, seed, penalty, data):
+        asked.append((name, seed, penalty))
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return {"code": name, "seed": seed, "error": 1.0, "penalty": 0.1, "active": 1.0, "cpu_seconds": 1.0}
+
+    monkeypatch.setattr(codes, "measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        codes.run(seeds=2, images=10)
+    stopped = list(asked)
+    codes.run(seeds=2, images=10)
+    names = ["raw pixels", *codes.CODES]
+    assert stopped == [(name, 0, None) for name in names[:4]]
+    assert asked[4:] == [*((name, 0, None) for name in names[3:]), *((name, 1, 0.1) for name in codes.CODES)]
+    saved = json.loads((results / "codes.json").read_text("utf-8"))["runs"]
+    assert [(run["code"], run["seed"]) for run in saved] == [(name, seed) for name, seed, _ in stopped[:3] + asked[4:]]
+    asked.clear()
+    codes.run(seeds=2, images=10)
+    assert asked == []
+
+
+@pytest.mark.parametrize("name", list(codes.CODES))
+def test_every_code_is_trained_encoded_and_probed(name, train_digits, monkeypatch):
+    monkeypatch.setitem(codes.FIT, "epochs", 1)
+    labels = ae.mnist("train")[1]
+    data = (train_digits[:1200].flatten(1), labels[:1200], train_digits[-300:].flatten(1), labels[-300:])
+    run = codes.measure(name, 0, None, data)
+    assert run["penalty"] in codes.PENALTIES
+    assert 2 < run["error"] < 40  # chance is 90
+    assert run["active"] <= (codes.ACTIVE if name == "top-k" else codes.UNITS)
+
+
+def test_the_penalty_is_chosen_on_training_images_only(train_digits, monkeypatch):
+    seen = []
+
+    def probe(train, train_labels, held, held_labels, penalty):
+        seen.append((train.clone(), held.clone()))
+        return {1.0: 0.5, 0.1: 0.9, 0.01: 0.7}[penalty]
+
+    monkeypatch.setattr(ae, "linear_probe", probe)
+    x = train_digits[:60].flatten(1)
+    assert codes.chosen_penalty(x, torch.arange(60)) == 0.1
+    for train, held in seen:
+        assert torch.equal(torch.cat([train, held]), x)
+        assert len(held) == 10
+
+
+# The page
+
+
+def test_the_page_is_what_the_report_writes():
+    results = report.load()
+    before = {path.name: path.read_bytes() for path in (ROOT / "_static").glob("growth-*.svg")}
+    written = report.page(results)
+    assert (ROOT / "results.md").read_text("utf-8") == written
+    assert {path.name: path.read_bytes() for path in (ROOT / "_static").glob("growth-*.svg")} == before
+
+
+SHOWN = {
+    "training_speed": ["naive", "fit", "matrix products", "pythae"],
+    "growth": ["fit 60000", "products 1600", "fit 32"],
+    "time_to_quality": ["seconds", "test_elbo", "lr"],
+    "mnist_likelihood": ["nll", "nll_standard_error", "elbo", "cpu_minutes", "published"],
+    "evaluation_speed": ["log_likelihood", "log_weights", "40"],
+    "codes": ["error", "active", "cpu_seconds"],
+}
+
+
+@pytest.mark.parametrize("name", list(report.SECTIONS))
+def test_a_changed_number_changes_the_page(name, tmp_path, monkeypatch):
+    results = report.load()
+    if name not in results:
+        pytest.skip(f"benchmarks/results/{name}.json is not measured yet")
+    monkeypatch.setattr(report, "ROOT", tmp_path)  # the picture of a changed result is not the book's
+    (tmp_path / "_static").mkdir()
+    page, pictures = report.page(results), drawn(tmp_path)
+    for key in SHOWN[name]:
+        changed = copy.deepcopy(results)
+        scale(changed[name], key)  # in every run and round, so that a mean and a median must follow
+        assert changed != results, key
+        assert (report.page(changed), drawn(tmp_path)) != (page, pictures), key
+
+
+def drawn(folder):
+    return [path.read_bytes() for path in sorted(folder.rglob("growth-*.svg"))]
+
+
+def scale(thing, key):
+    for part in thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ():
+        scale(part, key)
+    if isinstance(thing, dict) and isinstance(thing.get(key), float):
+        thing[key] *= 1.7
+
+
+def test_the_page_says_of_each_target_whether_it_is_reached():
+    rounds = [{"naive": 10.0, "fit": 6.9, "matrix products": 5.0, "pythae": 10.0, "dataloader": 30.0}] * 3
+    asked = report.targets({"training_speed": {"rounds": rounds}})
+    assert [(value, reached) for _, _, value, reached in asked] == [
+        ("0.69", True),
+        ("1.38", True),
+        ("1.45", False),
+        ("4.35", True),
+    ]
+    runs = [{"k": 1, "nll": 87.5}, {"k": 1, "nll": 86.9}, {"k": 5, "nll": 86.1}]
+    assert [(value, reached) for *_, value, reached in report.targets({"mnist_likelihood": runs})] == [
+        ("87.20", False),
+        ("86.10", True),
+    ]
+
+
+def test_every_result_says_when_where_and_with_what():
+    for name, result in report.load().items():
+        for one in result if isinstance(result, list) else [result]:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d", one["date"]), name
+            assert one["machine"], name
+            assert one["threads"] >= 1, name
+            assert {"python", "torch"} <= one["versions"].keys(), name
+            assert all(math.isfinite(value) for value in floats(one)), name
+
+
+def floats(thing):
+    for value in thing.values() if isinstance(thing, dict) else thing:
+        if isinstance(value, float):
+            yield value
+        elif isinstance(value, dict | list):
+            yield from floats(value)
