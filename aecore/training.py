@@ -25,6 +25,7 @@ from tqdm import tqdm as std_tqdm
 from tqdm.auto import tqdm
 
 from aecore import _check
+from aecore._graph import Replayed
 from aecore._processes import Processes
 
 __all__ = ["History", "evaluate", "fit", "pick_device"]
@@ -88,6 +89,7 @@ def fit(
     loss: Loss | None = None,
     corrupt: Callable[[Tensor], Tensor] | None = None,
     device: torch.device | str | None = None,
+    cuda_graph: bool = False,
     seed: int = 0,
     progress: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -112,6 +114,8 @@ def fit(
             parts; the sum of their means over the batch is minimised. `model.loss(x, target)` if left out.
         corrupt: spoils the input: x = corrupt(target), anew for every batch.
         device: where to train; `pick_device()` if left out.
+        cuda_graph: record a step once and replay it, which takes most of the waiting out of training a small
+            network on a GPU. For losses and corruptions that stay on the GPU, and one process.
         seed: of the order of the images, of sampling and of corruption. Initial weights are the caller's.
         progress: show a bar with loss, parts, images/s and time left, in a notebook or a terminal.
         checkpoint: file that is rewritten after every epoch, and from which a later call with the same
@@ -153,8 +157,11 @@ def fit(
     model.to(device)
     images = images.to(device)  # all of them, once: a step then waits for nothing
     processes = Processes(device)
-    # One kernel for all parameters: the cheapest large gain on a CPU.
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type in ("cpu", "cuda"))
+    _graphable(cuda_graph, device, processes)
+    # One kernel for all parameters: the cheapest large gain on a CPU. A graph reads lr from memory: a tensor.
+    step_size = torch.tensor(lr, device=device) if cuda_graph else lr
+    fused = device.type in ("cpu", "cuda")
+    optimizer = torch.optim.Adam(model.parameters(), lr=step_size, fused=fused, capturable=cuda_graph)
     history = History()
     run = {"batch_size": batch_size, "lr": lr, "schedule": schedule, "seed": seed, "processes": processes.count}
     if schedule != "constant":  # where the rate stands depends on the length of the whole run
@@ -167,13 +174,15 @@ def fit(
         if checkpoint is not None and Path(checkpoint).exists():
             history = _load(Path(checkpoint), model, optimizer, run, processes)
         objective = processes.parallel(_Objective(model, loss_of), device)
+        step = _Step(objective, optimizer, corrupt)
+        step = Replayed(step, min(batch_size, len(images))) if cuda_graph else step
         bar = _bar(progress and processes.rank == 0, epochs * len(images), len(history.epochs) * len(images))
         model.train()
         try:
             for epoch in range(len(history.epochs) + 1, epochs + 1):
                 started = time.perf_counter()
                 rates = _rates(SCHEDULES[schedule], lr, epoch, epochs, math.ceil(len(images) / batch_size))
-                parts = _epoch(objective, images, batch_size, optimizer, rates, corrupt, bar, processes)
+                parts = _epoch(step, images, batch_size, optimizer, rates, bar, processes)
                 _record(history, epoch, parts, time.perf_counter() - started)
                 if checkpoint is not None:
                     _save(Path(checkpoint), model, optimizer, run, history, processes)
@@ -234,6 +243,15 @@ def evaluate(
     return (total / len(images)).item()
 
 
+def _graphable(cuda_graph: object, device: torch.device, processes: Processes) -> None:
+    if not isinstance(cuda_graph, bool):
+        raise TypeError(f"cuda_graph must be True or False, got {type(cuda_graph).__name__}")
+    if cuda_graph and (device.type != "cuda" or processes.together):
+        raise ValueError(
+            f"cuda_graph must be False but for one process on a GPU, got True, {processes.count} on {device}"
+        )
+
+
 def _callables(**functions: object) -> None:
     for name, value in functions.items():
         if value is not None and not callable(value):
@@ -273,13 +291,37 @@ class _Objective(nn.Module):
         return _means(self.loss_of(self.model, x, target), len(target))
 
 
+class _Step:
+    """Forward, backward, update, on one batch."""
+
+    def __init__(
+        self,
+        objective: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        corrupt: Callable[[Tensor], Tensor] | None,
+    ) -> None:
+        self.objective, self.optimizer, self.corrupt = objective, optimizer, corrupt
+
+    def __call__(self, target: Tensor, weight: float = 1.0) -> dict[str, Tensor]:
+        """The mean of each part of the loss before the update; the gradient counts `weight` times."""
+        with _check.trusted():  # the images were checked once; looking again would cost a wait per step on a GPU
+            x = target if self.corrupt is None else self.corrupt(target)
+            parts = self.objective(x, target)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = sum(parts.values())
+        if not total.requires_grad:
+            raise ValueError("loss must depend on the model's parameters, got one without a gradient")
+        (total if weight == 1 else weight * total).backward()
+        self.optimizer.step()
+        return {name: part.detach() for name, part in parts.items()}
+
+
 def _epoch(
-    objective: nn.Module,
+    step: _Step | Replayed,
     images: Tensor,
     batch_size: int,
     optimizer: torch.optim.Optimizer,
     rates: Iterable[float],
-    corrupt: Callable[[Tensor], Tensor] | None,
     bar: tqdm,
     processes: Processes,
 ) -> dict[str, float]:
@@ -288,20 +330,15 @@ def _epoch(
     order = processes.first(torch.randperm(len(images), device=images.device))
     for batch, rate in zip(order.split(batch_size), rates, strict=True):
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
         indices, weight = processes.share(batch)
         target = images.index_select(0, indices)
-        with _check.trusted():  # the images were checked once; looking again would cost a wait per step on a GPU
-            x = target if corrupt is None else corrupt(target)
-            parts = objective(x, target)
-        optimizer.zero_grad(set_to_none=True)
-        total = sum(parts.values())
-        if not total.requires_grad:
-            raise ValueError("loss must depend on the model's parameters, got one without a gradient")
-        (total if weight == 1 else weight * total).backward()
-        optimizer.step()
+        parts = step(target, weight) if processes.together else step(target)
         for name, part in parts.items():
-            totals[name] = totals.get(name, 0) + part.detach() * (weight * len(batch) / processes.count)
+            totals[name] = totals.get(name, 0) + part * (weight * len(batch) / processes.count)
         _show(bar, parts, len(batch))
     return {name: (processes.sum(total) / len(images)).item() for name, total in totals.items()}
 

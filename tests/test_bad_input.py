@@ -224,6 +224,7 @@ CASES = {
             "loss": (None, [*LOSSES, lambda m, x, t: x.sum()]),
             "corrupt": (None, [3, "mask"]),
             "device": ("cpu", DEVICES),
+            "cuda_graph": (False, [None, 1, "yes", True]),  # there is a graph only on a GPU
             "seed": (0, [*COUNTS[:4], -1, 2**70]),
             "checkpoint": (None, [3, b"x", torch.nn]),
         },

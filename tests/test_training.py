@@ -1,5 +1,6 @@
 """Training loses nothing: not to a kill, not to Ctrl-C, not to a spoiled file, and leaves nothing changed behind."""
 
+import copy
 import io
 import math
 import os
@@ -7,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ import torch.nn as nn
 from safetensors.torch import save_file
 
 import aecore as ae
+from aecore._graph import Replayed
 
 IMAGES = torch.rand(50, 6, generator=torch.Generator().manual_seed(0))
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
@@ -524,3 +527,69 @@ def test_data_on_another_device_than_the_model_is_refused_by_name():
         model.elbo(IMAGES)
     with pytest.raises(ValueError, match="x must be on the device of x_hat"):
         ae.squared_error(IMAGES.cuda(), IMAGES)
+
+
+def test_a_recorded_step_is_replayed_after_a_few_that_run_as_they_are(monkeypatch):
+    """The order of things, with a graph that is none: this machine may have no GPU to record on."""
+    ran, replayed = [], []
+
+    class Graph:
+        def replay(self):
+            replayed.append(recorded.target.clone())
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
+    monkeypatch.setattr(Replayed, "_beside", lambda self, target: self.step(target))
+    recorded = Replayed(lambda target: ran.append(target.clone()) or {"loss": target.sum()}, warm_up=2)
+    batches = [*IMAGES.split(8)]  # six of 8, one of 2
+    for batch in batches:
+        recorded(batch)
+    assert [len(target) for target in ran] == [8, 8, 8, 2]  # two to warm up, one recorded, the last of another size
+    assert [target.tolist() for target in replayed] == [batch.tolist() for batch in batches[2:6]]
+
+
+def test_a_step_that_cannot_be_recorded_is_told(monkeypatch):
+    def reads(target):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
+    with pytest.raises(ValueError, match=r"cuda_graph must be False .* not permitted when stream is capturing"):
+        Replayed(reads, warm_up=0)(IMAGES)
+
+
+@needs_gpu
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_a_graph_learns_what_single_steps_learn(schedule):
+    run = {**RUN, "device": "cuda", "schedule": schedule, "epochs": 6, "corrupt": None}
+    model = ae.Autoencoder(nn.Linear(6, 2), nn.Linear(2, 6))
+    single, graph = copy.deepcopy(model), copy.deepcopy(model)
+    losses = ae.fit(single, IMAGES, **run).loss
+    assert ae.fit(graph, IMAGES, **run, cuda_graph=True).loss == pytest.approx(losses, rel=1e-4)
+    for mine, theirs in zip(graph.parameters(), single.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5)
+
+
+@needs_gpu
+def test_a_graph_draws_new_noise_for_each_step():
+    noise = torch.zeros((), device="cuda")
+    kept = []
+
+    def corrupt(x):
+        noise.copy_(torch.rand((), device="cuda"))
+        return x
+
+    model = ae.Autoencoder(nn.Linear(6, 2), nn.Linear(2, 6))
+    for seed in range(2):
+        ae.fit(model, IMAGES, epochs=2, device="cuda", batch_size=5, corrupt=corrupt, cuda_graph=True, seed=seed)
+        kept.append(noise.item())
+    assert kept[0] != kept[1]
+
+
+@needs_gpu
+def test_a_loss_that_reads_numbers_cannot_be_recorded():
+    def loss(model, x, target):
+        return (model(x) - target).square().sum(dim=1) * (1 if target.sum().item() else 0)
+
+    with pytest.raises(ValueError, match="cuda_graph must be False"):
+        ae.fit(fresh_vae(), IMAGES, epochs=2, **{**RUN, "device": "cuda"}, loss=loss, cuda_graph=True)
