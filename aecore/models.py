@@ -242,8 +242,9 @@ def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> "Autoencoder | 
     _check.tensor("images", images, min_ndim=2, **({"low": 0, "high": 1} if bernoulli else {}))
     layers = [layer for layer in model.decoder.modules() if isinstance(layer, nn.Linear | nn.ConvTranspose2d)]
     if not layers or layers[-1].bias is None:
+        kind = type(model.decoder).__name__
         raise ValueError(
-            "model must have a decoder that ends in a linear or transposed-convolutional layer with a bias"
+            f"model must have a decoder that ends in nn.Linear or nn.ConvTranspose2d with a bias, got {kind}"
         )
     bias = layers[-1].bias
     mean = images.mean(dim=0)  # of each pixel; a convolution has one bias for all pixels of a channel

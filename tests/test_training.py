@@ -540,12 +540,12 @@ def test_a_recorded_step_is_replayed_after_a_few_that_run_as_they_are(monkeypatc
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
     monkeypatch.setattr(Replayed, "_beside", lambda self, target: self.step(target))
-    recorded = Replayed(lambda target: ran.append(target.clone()) or {"loss": target.sum()}, warm_up=2)
-    batches = [*IMAGES.split(8)]  # six of 8, one of 2
+    recorded = Replayed(lambda target: ran.append(target.clone()) or {"loss": target.sum()}, 8, warm_up=2)
+    batches = [IMAGES[:3], *IMAGES.split(8)]  # six of 8, others at both ends
     for batch in batches:
         recorded(batch)
-    assert [len(target) for target in ran] == [8, 8, 8, 2]  # two to warm up, one recorded, the last of another size
-    assert [target.tolist() for target in replayed] == [batch.tolist() for batch in batches[2:6]]
+    assert [len(target) for target in ran] == [3, 8, 8, 8, 2]  # of another size, two to warm up, the one recorded
+    assert [target.tolist() for target in replayed] == [batch.tolist() for batch in batches[3:7]]
 
 
 def test_a_step_that_cannot_be_recorded_is_told(monkeypatch):
@@ -555,7 +555,7 @@ def test_a_step_that_cannot_be_recorded_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
     with pytest.raises(ValueError, match=r"cuda_graph must be False .* not permitted when stream is capturing"):
-        Replayed(reads, warm_up=0)(IMAGES)
+        Replayed(reads, len(IMAGES), warm_up=0)(IMAGES)
 
 
 @needs_gpu
