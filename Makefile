@@ -2,14 +2,16 @@
 export TQDM_DISABLE ?= 1
 run = .venv/bin/
 
-book: ; sh publish/environment.sh && sh publish/execute.sh && $(run)jupyter-book build . --all -W -n --keep-going
+# A cell that gives another number here than in the book is told, and does not stop the book.
+book: ; sh publish/environment.sh && { sh publish/execute.sh || true; } && $(MAKE) -s site
+site: ; $(run)jupyter-book build . --all -W -n --keep-going
 
-test: lint unit notebooks book pages
+test: lint unit notebooks pages
 lint: workflow ; $(run)ruff check . && $(run)ruff format --check .
 workflow: environment ; $(run)check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml && $(run)zizmor -q --offline .github
 unit: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --doctest-modules --cov --cov-report= tests aecore --ignore tests/book
-notebooks: environment ; OMP_NUM_THREADS=1 $(run)pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters errata.ipynb
-pages: environment book ; $(run)pytest -n 2 --dist loadfile --cov --cov-append --cov-report= tests/book && $(run)coverage report --skip-covered --fail-under 95
+notebooks: environment ; sh publish/execute.sh
+pages: environment site ; $(run)pytest -n 2 --dist loadfile --cov --cov-append --cov-report= tests/book && $(run)coverage report --skip-covered --fail-under 95
 
 serve: ; $(run)python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 lab: environment ; TQDM_DISABLE=0 $(run)jupyter lab
@@ -26,4 +28,4 @@ bench: environment ; sh benchmarks/run.sh
 environment: ; sh publish/environment.sh browser
 lock: ; $(run)uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in --output-file requirements.txt
 
-.PHONY: book test lint workflow unit notebooks pages serve lab outputs slides student colab bundle pdf links fork mutants bench environment lock
+.PHONY: book site test lint workflow unit notebooks pages serve lab outputs slides student colab bundle pdf links fork mutants bench environment lock

@@ -1,9 +1,8 @@
 #!/bin/sh
-# Executes every notebook of the book, side by side, into the cache that the build reads. Always anew: neither cache
-# nor build would see a change of the package. One thread each: the threads of two notebooks would wait for each other.
+# Executes every notebook of the book, on all cores, always anew: nbval tests the cells, and what it saw is kept where
+# the build finds it (publish/aebook/keep.py). One thread each: the threads of two notebooks would wait for each other.
 set -eu
 cd "$(dirname "$0")/.."
-export JUPYTERCACHE=_build/.jupyter_cache OMP_NUM_THREADS=1
-rm -rf _build
-yes | .venv/bin/jcache notebook add ./*.ipynb chapters/*.ipynb >/dev/null
-.venv/bin/jcache project execute --executor local-parallel --timeout 900
+export OMP_NUM_THREADS=1
+rm -rf _build/.jupyter_cache _build/html
+exec .venv/bin/pytest -n auto --dist loadfile -p aebook.keep --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters ./*.ipynb
