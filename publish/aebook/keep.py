@@ -1,6 +1,5 @@
 """`pytest -p aebook.keep --nbval-lax …`: what nbval saw of a notebook is kept in jupyter-cache, for the build.
 
-
 So a test of every cell and a page with its output are one execution. A notebook with a cell that failed, or was not
 run, is not kept; the build then executes it itself.
 """
