@@ -373,7 +373,13 @@ const ae = (() => {
     }
     /** Set one trait or several: set("rho", 0.2), set({rho: 0.2, rho_hat: 0.1}). Draws at once, tells Python. */
     set(name, value) {
-      for (const [key, v] of Object.entries(typeof name === "object" ? name : { [name]: value })) this.model.set(key, v);
+      const outer = this.due, due = (this.due = new Set()); // what several traits change is drawn once
+      try {
+        for (const [key, v] of Object.entries(typeof name === "object" ? name : { [name]: value })) this.model.set(key, v);
+      } finally {
+        this.due = outer;
+      }
+      due.forEach((paint) => paint());
       this.model.save_changes();
     }
     on(name, changed) {
@@ -385,7 +391,7 @@ const ae = (() => {
     draw(names, paint) {
       const guarded = () => this.guard(paint);
       this.drawers.push(guarded);
-      for (const name of names) this.on(name, guarded);
+      for (const name of names) this.on(name, () => (this.due ? this.due.add(guarded) : guarded()));
       guarded();
     }
     guard(action) {

@@ -37,6 +37,25 @@ def page(light, bases):
     return light.open(bases["file"] + "figures.html")
 
 
+def test_what_two_traits_change_is_drawn_once_with_both(page):
+    source = """export default ae.define({ render(f) {
+      f.draw(["x", "y"], () => window.drawn.push(f.get("x") + 10 * f.get("y")));
+      f.on("x", () => f.set("z", f.get("x")));
+      f.draw(["z"], () => window.followed.push(f.get("z")));
+      f.button({ label: "both", onclick: () => f.set({ x: 1, y: 2 }) });
+    } })"""
+    page.evaluate("window.drawn = []; window.followed = []")
+    page.evaluate(
+        f"async ([source, state]) => {{ await ({STAGE})([source, state]); }}", [source, {"x": 0, "y": 0, "z": 0}]
+    )
+    page.wait_for_function("drawn.length >= 2")  # once when made, once when its size is known
+    page.wait_for_timeout(100)
+    page.evaluate("drawn.length = followed.length = 0")
+    page.get_by_role("button", name="both").evaluate("(button) => button.click()")  # scrolling would redraw
+    assert page.evaluate("drawn") == [21]
+    assert page.evaluate("followed") == [1]
+
+
 def test_forward_pass_has_parity(page):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 784), nn.Sigmoid())
