@@ -121,7 +121,7 @@ def targets(results: dict) -> list[tuple[str, str, str, bool]]:
 
 def asked(results: dict) -> str:
     rows = [(what, limit, value, "yes" if reached else "no") for what, limit, value, reached in targets(results)]
-    return "## What was asked\n\n" + table(("", "asked", "measured", "reached"), rows) if rows else ""
+    return "## What was asked\n\n" + table(("figure", "asked", "measured", "reached"), rows) if rows else ""
 
 
 def training_speed(result: dict) -> str:
@@ -132,7 +132,7 @@ def training_speed(result: dict) -> str:
         per_second = images / statistics.median(seconds[name] for seconds in rounds)
         elbo = result["test_elbo"].get(name)
         rows.append((NAMES[name], of_rounds(rounds, name, "naive"), f"{per_second:,.0f}", signed(elbo) if elbo else ""))
-    head = ("", "time of an epoch, naive loop = 1", "images a second", f"test ELBO after {result['epochs']} epochs")
+    head = ("way", "time of an epoch, naive loop = 1", "images a second", f"test ELBO after {result['epochs']} epochs")
     meanings = "\n".join(f"- **{NAMES[name]}**: {MEANING[name].format(**result)}" for name in order)
     return f"""## An epoch, by turns
 
@@ -163,7 +163,7 @@ def growth_picture(result: dict):
             ax.yaxis.set_minor_formatter(NullFormatter())
             ax.grid(axis="y")
         axes[0].set_ylabel("seconds an epoch")
-        axes[0].legend(loc="upper left")
+        axes[-1].legend(loc="upper right")  # where the curves are low
         return figure
 
     return render_svg(draw)
@@ -231,7 +231,7 @@ def quality(result: dict) -> str:
                 f"{statistics.median(sooner):.1f} ({min(sooner):.1f} to {max(sooner):.1f})",
             )
         )
-    head = ("", "epochs", "test ELBO", "seconds of training", "times sooner than the loop")
+    head = ("way", "epochs", "test ELBO", "seconds of training", "times sooner than the loop")
     said = f"The shortest that reaches it has {epochs} epochs." if epochs else "None of these lengths reaches it."
     return f"""## Time to equal quality
 
@@ -259,7 +259,7 @@ def likelihood(runs: list[dict]) -> str:
                 f"{statistics.mean(run['cpu_minutes'] for run in group):.0f}",
             )
         )
-    head = ("", "−log p(x), nats", "standard error", "published", "ELBO", "seeds", "epochs", "CPU minutes")
+    head = ("model", "−log p(x), nats", "standard error", "published", "ELBO", "seeds", "epochs", "CPU minutes")
     return f"""## Likelihood, held against the literature
 
 784–200–200–50, tanh, one stochastic layer, MNIST binarized anew at each look: the network of [Burda, Grosse and Salakhutdinov](https://arxiv.org/abs/1509.00519), table 1. −log p(x) is estimated with {runs[0]["samples"]:,} samples on {runs[0]["images"]:,} test images, binarized once; the standard error is over the images, ± over seeds. Lower is better. The published models saw the training images 3,280 times; ours had the epochs of the table, with one cycle of the learning rate.
@@ -286,7 +286,7 @@ def evaluation(result: dict) -> str:
 
 log p(x) of {result["images"]} test images with {result["samples"]:,} samples each, the network of the literature. The products are those of the fastest of {len(rounds[0]) - 2} sizes of block ({limit.removeprefix("products, ").removesuffix(" at a time")} codes at a time).
 
-{table(("", "time, products = 1", "decoded images a second"), rows)}
+{table(("what", "time, products = 1", "decoded images a second"), rows)}
 At this speed 10,000 images with 5,000 samples take {whole:.0f} minutes. Memory is bounded: in a fresh process the call added {memory}.
 
 {where(result)}
