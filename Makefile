@@ -1,10 +1,11 @@
 # `make book` and `make test` are all that is needed; each line is one that a person could type.
 export TQDM_DISABLE ?= 1
 run = .venv/bin/
+build = $(run)jupyter-book build . --all -W -n --keep-going
 
 # A cell that gives another number here than in the book is told, and does not stop the book.
-book: ; sh publish/environment.sh && { sh publish/execute.sh || true; } && $(MAKE) -s site
-site: ; $(run)jupyter-book build . --all -W -n --keep-going
+book: ; sh publish/environment.sh && { sh publish/execute.sh || true; } && $(build)
+site: ; $(build)
 
 test: lint unit notebooks pages
 lint: workflow ; $(run)ruff check . && $(run)ruff format --check .

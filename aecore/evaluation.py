@@ -10,8 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from aecore import _check
-from aecore.losses import reparameterize
-from aecore.models import VAE, _apply, _normal
+from aecore.models import VAE, _apply, _bounds, _drawn
 
 __all__ = ["active_units", "linear_probe", "log_likelihood", "psnr"]
 
@@ -55,8 +54,7 @@ def log_likelihood(
     if not isinstance(vae, VAE):
         raise TypeError(f"vae must be an aecore.VAE, got {type(vae).__name__}")
     samples, chunk = _check.count("samples", samples), _check.count("chunk", chunk)
-    bounds = {"low": 0, "high": 1} if vae.likelihood == "bernoulli" else {}
-    _check.tensor("x", x, min_ndim=2, **bounds)
+    _check.tensor("x", x, min_ndim=2, **_bounds(vae))
     draws = min(samples, chunk)
     with torch.no_grad(), _check.trusted():  # x was looked at, and what a network makes of it shows in the result
         batches = x.split(max(1, chunk // draws))
@@ -70,10 +68,7 @@ def _log_mean_weight(vae: VAE, x: Tensor, samples: int, draws: int, generator: t
     mean, logvar = vae.posterior(x)  # once, and not anew for every part of the draws
     log_sum = torch.full((len(x),), -math.inf, dtype=x.dtype, device=x.device)
     for start in range(0, samples, draws):
-        eps = _normal((min(draws, samples - start), *mean.shape), mean, generator)
-        z = reparameterize(mean, logvar, eps)
-        # As in VAE.log_weights: the constants of p(z) and q(z|x) cancel, and ε is what is left of q's exponent.
-        log_ratio = 0.5 * (eps.square() - z.square() + logvar).sum(dim=-1)
+        z, log_ratio = _drawn(mean, logvar, min(draws, samples - start), generator)
         log_w = _log_prob_of_draws(vae, x, z) + log_ratio
         log_sum = torch.logaddexp(log_sum, torch.logsumexp(log_w, dim=0))
     return log_sum - math.log(samples)

@@ -238,8 +238,8 @@ def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> "Autoencoder | 
     """
     if not isinstance(model, Autoencoder | VAE):
         raise TypeError(f"model must be an aecore.Autoencoder or aecore.VAE, got {type(model).__name__}")
-    bernoulli = getattr(model, "likelihood", "") == "bernoulli"
-    _check.tensor("images", images, min_ndim=2, **({"low": 0, "high": 1} if bernoulli else {}))
+    bounds = _bounds(model)
+    _check.tensor("images", images, min_ndim=2, **bounds)
     layers = [layer for layer in model.decoder.modules() if isinstance(layer, nn.Linear | nn.ConvTranspose2d)]
     if not layers or layers[-1].bias is None:
         kind = type(model.decoder).__name__
@@ -253,7 +253,7 @@ def start_at_mean(model: "Autoencoder | VAE", images: Tensor) -> "Autoencoder | 
         raise ValueError(f"images must fit the decoder's last layer, {len(bias)} values, got {len(mean)}")
     with torch.no_grad():
         # A pixel that is black in every image would start at −∞, and never come back.
-        bias.copy_(mean.clamp(1e-3, 1 - 1e-3).logit() if bernoulli else mean)
+        bias.copy_(mean.clamp(1e-3, 1 - 1e-3).logit() if bounds else mean)
     return model
 
 
@@ -350,11 +350,7 @@ class VAE(nn.Module):
         The argument of `iwae_bound`. β has no place here: these weights are about p(x).
         """
         samples = _check.count("samples", samples)
-        mean, logvar = self.posterior(x)
-        eps = _normal((samples, *mean.shape), mean, generator)
-        z = reparameterize(mean, logvar, eps)
-        # log p(z) − log q(z|x): the constants ½ log 2π cancel, and ε is what is left of q's exponent.
-        log_ratio = 0.5 * (eps.square() - z.square() + logvar).sum(dim=-1)
+        z, log_ratio = _drawn(*self.posterior(x), samples, generator)
         output = _apply(self, "decoder", "z", z.flatten(0, 1))
         log_prob = self._log_prob(output, x.repeat(samples, *(1 for _ in x.shape[1:])))
         return log_prob.view(samples, -1) + log_ratio
@@ -386,6 +382,19 @@ class VAE(nn.Module):
         if self.likelihood == "bernoulli":
             return bernoulli_log_prob(output, x)
         return gaussian_log_prob(x, output, self.sigma)
+
+
+def _drawn(mean: Tensor, logvar: Tensor, samples: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Draws z from q(z|x), shape (samples, batch, latent_dim), and their log p(z) − log q(z|x), (samples, batch)."""
+    eps = _normal((samples, *mean.shape), mean, generator)
+    z = reparameterize(mean, logvar, eps)
+    # The constants ½ log 2π cancel, and ε is what is left of q's exponent.
+    return z, 0.5 * (eps.square() - z.square() + logvar).sum(dim=-1)
+
+
+def _bounds(model: nn.Module) -> dict[str, float]:
+    """What the model's likelihood, if it has one, allows as data: bounds for `_check.tensor`."""
+    return {"low": 0, "high": 1} if getattr(model, "likelihood", "") == "bernoulli" else {}
 
 
 def _modules(encoder: object, decoder: object) -> None:

@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 from aecore import _check
 from aecore._graph import Replayed
 from aecore._processes import Processes
+from aecore.models import _bounds
 
 __all__ = ["History", "evaluate", "fit", "pick_device"]
 
@@ -144,8 +145,7 @@ def fit(
     if next(model.parameters(), None) is None:
         raise ValueError("model must have parameters to train, got none")
     # Steps trust the images, so a likelihood's demand on their values is checked here, once.
-    bounds = {"low": 0, "high": 1} if loss is None and getattr(model, "likelihood", "") == "bernoulli" else {}
-    _check.tensor("images", images, min_ndim=2, **bounds)
+    _check.tensor("images", images, min_ndim=2, **(_bounds(model) if loss is None else {}))
     epochs, batch_size = _check.count("epochs", epochs), _check.count("batch_size", batch_size)
     lr, seed = _check.number("lr", lr, low=0, open_low=True), _check.count("seed", seed, low=0)
     schedule = _check.choice("schedule", schedule, tuple(SCHEDULES))
@@ -435,7 +435,7 @@ def _digest(tensors: dict[str, Tensor], about: str) -> str:
 def _save(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict, history: History, processes: Processes
 ) -> None:
-    """Write beside, flush to disk, rename: at any moment the file is the old one or the new one, whole."""
+    """One file, which the first process writes, with the random states of all."""
     states = processes.gather(_random_state(next(model.parameters()).device))
     if processes.rank == 0:
         _write(path, model, optimizer, run, history, states)
@@ -445,6 +445,7 @@ def _save(
 def _write(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict, history: History, states: list[dict]
 ) -> None:
+    """Write beside, flush to disk, rename: at any moment the file is the old one or the new one, whole."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}

@@ -10,7 +10,6 @@ digits, with seed 0 only; the test digits choose nothing.
 """
 
 import argparse
-import json
 import time
 
 import common
@@ -142,8 +141,7 @@ def measure(name: str, seed: int, penalty: float | None, data: tuple[Tensor, ...
 
 
 def run(seeds: int = 3, images: int = 60_000) -> None:
-    path = common.RESULTS / "codes.json"
-    done = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
+    done = (common.load("codes") or {"runs": []})["runs"]
     (train, train_labels), (test, test_labels) = ae.mnist("train"), ae.mnist("test")
     data = (train[:images].flatten(1), train_labels[:images], test.flatten(1), test_labels)
     wanted = [("raw pixels", 0), *((name, seed) for seed in range(seeds) for name in CODES)]

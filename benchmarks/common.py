@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import torch.nn as nn
 
 import aecore as ae
 
@@ -22,6 +23,13 @@ def network(hidden: int = 400, seed: int = 0) -> ae.VAE:
     """784-400-20-400-784, ReLU, Bernoulli: the network of all timings."""
     torch.manual_seed(seed)
     return ae.VAE(ae.mlp([784, hidden, 2 * 20]), ae.mlp([20, hidden, 784], out_shape=(1, 28, 28)))
+
+
+def literature_network(seed: int = 0) -> ae.VAE:
+    """784-200-200-50, tanh, Bernoulli: the network of Burda et al. (2016) with one stochastic layer."""
+    torch.manual_seed(seed)
+    encoder = ae.mlp([784, 200, 200, 2 * 50], nn.Tanh)
+    return ae.VAE(encoder, ae.mlp([50, 200, 200, 784], nn.Tanh, out_shape=(1, 28, 28)))
 
 
 def test_elbo(vae: ae.VAE, images: torch.Tensor) -> float:
@@ -75,9 +83,19 @@ def _processor() -> str:
     return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
 
 
-def save(name: str, content: dict[str, object]) -> Path:
-    """Write results/NAME.json whole or not at all."""
+def load(name: str) -> dict | list | None:
+    """What results/NAME.json holds; None if nothing was measured yet."""
     path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def save(name: str, content: dict | list) -> Path:
+    """Write results/NAME.json."""
+    return write(RESULTS / f"{name}.json", content)
+
+
+def write(path: Path, content: dict | list) -> Path:
+    """Write a file of JSON whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     beside = path.with_suffix(".part")
     beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -23,12 +23,6 @@ SAMPLES = 5000
 BLOCKS = (250, 500, 1000, 2500, 5000)
 
 
-def literature_network() -> ae.VAE:
-    torch.manual_seed(0)
-    encoder = ae.mlp([784, 200, 200, 2 * 50], nn.Tanh)
-    return ae.VAE(encoder, ae.mlp([50, 200, 200, 784], nn.Tanh, out_shape=(1, 28, 28)))
-
-
 def decoder_products(vae: ae.VAE, draws: int, block: int) -> Callable[[], None]:
     """The decoder's matrix products for `draws` codes, `block` at a time, into memory that is there."""
     weights = [layer.weight.detach() for layer in vae.decoder if isinstance(layer, nn.Linear)]
@@ -52,7 +46,7 @@ def by_log_weights(vae: ae.VAE, x: torch.Tensor) -> torch.Tensor:
 
 def megabytes(images: int) -> float:
     """What the call adds to the most memory that a fresh process has held."""
-    vae, x = literature_network(), torch.zeros(images, 1, 28, 28)
+    vae, x = common.literature_network(), torch.zeros(images, 1, 28, 28)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     ae.log_likelihood(vae, x, SAMPLES)
     return round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, 1)
@@ -63,7 +57,7 @@ def run(images: int = 40, rounds: int = 5) -> dict[str, object]:
     for n in (images // 10, images):
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
             memory[n] = fresh.submit(megabytes, n).result()
-    vae = literature_network()
+    vae = common.literature_network()
     digits = ae.mnist("train")[0]
     ae.fit(vae, digits[:20_000], epochs=1, device="cpu", progress=False)  # logits as they are after training
     x = ae.binarize(ae.mnist("test")[0][:images], "dynamic", generator=torch.Generator().manual_seed(0))

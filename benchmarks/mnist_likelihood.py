@@ -16,7 +16,6 @@ from pathlib import Path
 
 import common
 import torch
-import torch.nn as nn
 from safetensors import safe_open
 from torch import Tensor
 
@@ -25,14 +24,6 @@ import aecore as ae
 PUBLISHED = {1: 86.76, 5: 85.54, 50: 84.78}  # −log p(x) in nats, 5000 samples
 EPOCHS = {1: 750, 5: 350, 50: 45}  # about 3,400 CPU seconds each: 28 minutes of two cores
 STATES = Path(__file__).parent / "states"  # ignored by git
-
-
-def network(images: Tensor, seed: int) -> ae.VAE:
-    torch.manual_seed(seed)
-    encoder = ae.mlp([784, 200, 200, 2 * 50], nn.Tanh)
-    vae = ae.VAE(encoder, ae.mlp([50, 200, 200, 784], nn.Tanh, out_shape=(1, 28, 28)))
-    ae.start_at_mean(vae, images)
-    return vae
 
 
 def loss(k: int):
@@ -72,9 +63,7 @@ def log_likelihood(vae: ae.VAE, images: Tensor, samples: int, state: Path) -> Te
     for batch in images[len(done) :].split(200):
         generator = torch.Generator().manual_seed(len(done))
         done += ae.log_likelihood(vae, batch, samples, generator=generator).tolist()
-        beside = state.with_suffix(".part")
-        beside.write_text(json.dumps(done))
-        beside.replace(state)
+        common.write(state, done)
         print(f"{len(done)} of {len(images)} test images: {-sum(done) / len(done):.2f} nats", flush=True)
     return torch.tensor(done, dtype=torch.float64)
 
@@ -82,7 +71,7 @@ def log_likelihood(vae: ae.VAE, images: Tensor, samples: int, state: Path) -> Te
 def run(k: int, seed: int, epochs: int, samples: int, train_images: Tensor, test_images: Tensor) -> dict[str, object]:
     state = STATES / f"mnist-k{k}-seed{seed}-epochs{epochs}.safetensors"
     state.parent.mkdir(parents=True, exist_ok=True)
-    vae = network(train_images, seed)
+    vae = ae.start_at_mean(common.literature_network(seed), train_images)
     minutes = train(vae, train_images, k, seed, epochs, state)
     # Binarized once, the same for every model.
     binary = ae.binarize(test_images, "dynamic", generator=torch.Generator().manual_seed(0))
@@ -104,11 +93,6 @@ def run(k: int, seed: int, epochs: int, samples: int, train_images: Tensor, test
     }
 
 
-def results(name: str) -> list[dict[str, object]]:
-    path = common.RESULTS / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else []
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("k", type=int, nargs="*", default=[1, 5, 50], help="samples in the bound that is trained")
@@ -122,12 +106,12 @@ def main() -> None:
     for seed in asked.seeds:
         for k in asked.k:
             epochs = asked.epochs or EPOCHS[k]
-            finished = [(r["k"], r["seed"], r["epochs"], r["samples"]) for r in results(asked.name)]
+            finished = [(r["k"], r["seed"], r["epochs"], r["samples"]) for r in (common.load(asked.name) or [])]
             if (k, seed, epochs, asked.samples) in finished:
                 continue
             result = run(k, seed, epochs, asked.samples, train_images, test_images)
             # Read again: another run may have ended meanwhile.
-            common.save(asked.name, [*results(asked.name), result])
+            common.save(asked.name, [*(common.load(asked.name) or []), result])
             print(json.dumps(result, indent=1), flush=True)
 
 

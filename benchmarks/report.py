@@ -7,7 +7,6 @@ A benchmark without results is left out of the page.
 """
 
 # ruff: noqa: E501  (a paragraph a line)
-import json
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,6 +39,7 @@ MEANING = {
     "matrix products": "the products of each layer forward, for the gradient of its weights and, but for the first "
     "layer, of its inputs; no activation, loss or optimizer. A limit, not a way to train.",
 }
+GROWTH_INCHES = (7.2, 2.9)
 PUBLISHED_CODES = {"denoising": "1.28 %", "top-k": "1.35 %"}
 
 
@@ -150,7 +150,7 @@ def growth_picture(result: dict):
     titles = {"images": "images", "hidden": "hidden units", "batch": "batch"}
 
     def draw() -> Figure:
-        figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.9), sharey=True)
+        figure, axes = plt.subplots(1, 3, figsize=GROWTH_INCHES, sharey=True)
         for ax, (what, values) in zip(axes, result["points"].items(), strict=True):
             for index, (kind, name) in enumerate((("fit", "ae.fit"), ("products", "matrix products"))):
                 seconds = [growth_seconds(result, what, kind, value) for value in values]
@@ -174,7 +174,7 @@ def growth_seconds(result: dict, what: str, kind: str, value: int) -> float:
 
 
 def growth(result: dict) -> str:
-    picture, at = growth_picture(result), result["at"]
+    at = result["at"]
 
     def times(what: str) -> tuple[str, str]:
         values = result["points"][what]
@@ -188,13 +188,11 @@ def growth(result: dict) -> str:
         f"{sizes['hidden'][0]} times the hidden units {sizes['hidden'][1]} times, "
         f"{sizes['batch'][0]} times the batch {sizes['batch'][1]} times."
     )
-    images = []
-    for mode in ("light", "dark"):
-        (ROOT / "_static" / f"growth-{mode}.svg").write_text(picture[mode], "utf-8")
-        images.append(
-            f'<img class="only-{mode} ae-picture" src="_static/growth-{mode}.svg" alt="{alt}" '
-            f'width="{picture["width"]}px">'
-        )
+    images = [
+        f'<img class="only-{mode} ae-picture" src="_static/growth-{mode}.svg" alt="{alt}" '
+        f'width="{round(96 * GROWTH_INCHES[0])}px">'
+        for mode in ("light", "dark")
+    ]
     newline = "\n"
     return f"""## How the cost grows
 
@@ -335,11 +333,21 @@ def page(results: dict) -> str:
     )
 
 
+def pictures(results: dict) -> dict[str, str]:
+    """The pictures of the page: the name of each file in _static, and its SVG."""
+    if "growth" not in results:
+        return {}
+    picture = growth_picture(results["growth"])
+    return {f"growth-{mode}.svg": picture[mode] for mode in ("light", "dark")}
+
+
 def load() -> dict:
-    paths = sorted(common.RESULTS.glob("*.json"))
-    return {path.stem: json.loads(path.read_text("utf-8")) for path in paths if path.stem in SECTIONS}
+    return {name: result for name in SECTIONS if (result := common.load(name))}
 
 
 if __name__ == "__main__":
-    (ROOT / "results.md").write_text(page(load()), "utf-8")
+    results = load()
+    (ROOT / "results.md").write_text(page(results), "utf-8")
+    for name, svg in pictures(results).items():
+        (ROOT / "_static" / name).write_text(svg, "utf-8")
     print(ROOT / "results.md")

@@ -45,7 +45,7 @@ MUTANTS = [
     Mutant("Bernoulli log-probability averaged over pixels", "losses.py", "(log_normalizer).flatten(1).sum", "(log_normalizer).flatten(1).mean"),
     Mutant("gradient of the Bernoulli with its sign flipped", "losses.py", "(x - logits.sigmoid()) * grad", "(logits.sigmoid() - x) * grad"),
     Mutant("normalizer of the Bernoulli that overflows", "losses.py", "logits.abs().mul_(-math.log2(math.e)).exp2_().add_(1).log_().add_(logits.clamp_min(0))", "logits.exp().add_(1).log_()"),
-    Mutant("start at the mean, not at its logit", "models.py", ".logit() if bernoulli", " if bernoulli"),
+    Mutant("start at the mean, not at its logit", "models.py", ".logit() if bounds", " if bounds"),
     Mutant("a learning rate that never rises", "training.py", "1 + (start - 1) * (1 +", "start + 0 * (1 +"),
     Mutant("a cycle that begins anew with each epoch", "training.py", "(epoch - 1) * steps, max", "0, max"),
     Mutant("log sigma left out of the Gaussian", "losses.py", " - sigma.log() - 0.5", " - 0.5"),

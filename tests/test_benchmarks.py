@@ -144,7 +144,7 @@ def test_the_limit_is_the_products_of_an_epoch_and_no_more(digits):
 
 
 def test_the_limit_of_the_likelihood_is_the_products_of_the_decoder():
-    vae, x = evaluation_speed.literature_network(), torch.rand(2, 1, 28, 28).round()
+    vae, x = common.literature_network(), torch.rand(2, 1, 28, 28).round()
     with FlopCounterMode(display=False) as limit:
         evaluation_speed.decoder_products(vae, 2 * 700, 250)()
     with FlopCounterMode(display=False) as ours:
@@ -246,16 +246,17 @@ def test_the_penalty_is_chosen_on_training_images_only(train_digits, monkeypatch
 
 
 def test_the_page_is_what_the_report_writes():
-    before = pictures_of_the_page()
-    written = report.page(report.load())
-    assert (ROOT / "results.md").read_text("utf-8") == written
-    assert pictures_of_the_page() == before
+    results = report.load()
+    assert (ROOT / "results.md").read_text("utf-8") == report.page(results)
+    drawn = {path.name: path.read_text("utf-8") for path in (ROOT / "_static").glob("growth-*.svg")}
+    assert in_whole_pixels(drawn) == in_whole_pixels(report.pictures(results))
 
 
-def pictures_of_the_page():
-    """Their SVG with whole pixels: a processor of another kind may differ in the sixth decimal."""
-    paths = sorted((ROOT / "_static").glob("growth-*.svg"))
-    return [re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.0f}", path.read_text("utf-8")) for path in paths]
+def in_whole_pixels(pictures):
+    """A processor of another kind may differ in the sixth decimal."""
+    return {
+        name: re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.0f}", svg) for name, svg in pictures.items()
+    }
 
 
 SHOWN = {
@@ -269,22 +270,16 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("name", list(report.SECTIONS))
-def test_a_changed_number_changes_the_page(name, tmp_path, monkeypatch):
+def test_a_changed_number_changes_the_page(name):
     results = report.load()
     if name not in results:
         pytest.skip(f"benchmarks/results/{name}.json is not measured yet")
-    monkeypatch.setattr(report, "ROOT", tmp_path)  # the picture of a changed result is not the book's
-    (tmp_path / "_static").mkdir()
-    page, pictures = report.page(results), drawn(tmp_path)
+    page, pictures = report.page(results), report.pictures(results)
     for key in SHOWN[name]:
         changed = copy.deepcopy(results)
         scale(changed[name], key)  # in every run and round, so that a mean and a median must follow
         assert changed != results, key
-        assert (report.page(changed), drawn(tmp_path)) != (page, pictures), key
-
-
-def drawn(folder):
-    return [path.read_bytes() for path in sorted(folder.rglob("growth-*.svg"))]
+        assert (report.page(changed), report.pictures(changed)) != (page, pictures), key
 
 
 def scale(thing, key):

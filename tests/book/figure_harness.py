@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 
 from aecore.widgets import FIGURES
 
@@ -158,9 +159,13 @@ class FigureOnPage:
         index = self.embed.evaluate(
             "(embed, input) => [...embed.querySelectorAll('input[type=range]')].indexOf(input)", wanted
         )
+        self.check_times(moves, lambda: self.page.evaluate(LATENCY, [self.embed.element_handle(), index, moves]))
+
+    def check_times(self, moves: int, measure: Callable[[], list[float]]) -> None:
+        """The sorted milliseconds of so many moves."""
         runs = []
         for _ in range(8):  # other work on the machine only ever adds time: the best of them counts
-            times = self.page.evaluate(LATENCY, [self.embed.element_handle(), index, moves])
+            times = measure()
             median, tail = times[moves // 2], times[math.ceil(0.95 * moves) - 1]
             runs.append((median, tail))
             if median < MEDIAN and tail < TAIL:
