@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from aecore import _check
+from aecore.losses import _bernoulli_rows
 from aecore.models import VAE, _apply, _bounds, _drawn
 
 __all__ = ["active_units", "linear_probe", "log_likelihood", "psnr"]
@@ -76,7 +77,7 @@ def _log_mean_weight(vae: VAE, x: Tensor, samples: int, draws: int, generator: t
 
 def _log_prob_of_draws(vae: VAE, x: Tensor, z: Tensor) -> Tensor:
     """log p(x|z) for z of shape (draws, batch, latent_dim): shape (draws, batch), decoded block by block."""
-    log_prob_of = _bernoulli if vae.likelihood == "bernoulli" else partial(_gaussian, vae.sigma)
+    log_prob_of = _bernoulli_rows if vae.likelihood == "bernoulli" else partial(_gaussian, vae.sigma)
     draws, batch = z.shape[:2]
     block = _BLOCK if z.device.type == "cpu" else draws * batch
     log_prob = z.new_empty(draws, batch)
@@ -93,20 +94,6 @@ def _log_prob_of_draws(vae: VAE, x: Tensor, z: Tensor) -> Tensor:
             rows = output.reshape(*part.shape[:2], -1)
             log_prob[start : start + block, at] = log_prob_of(rows, x[at].flatten(1))
     return log_prob
-
-
-def _bernoulli(logits: Tensor, x: Tensor) -> Tensor:
-    """`bernoulli_log_prob` of logits (draws, batch, pixels) and x (batch, pixels), faster and without a gradient."""
-    if logits.dtype not in (torch.float32, torch.float64):
-        logits = logits.float()
-    # −log p = Σ (max(l, 0) − x·l) + Σ log(1 + e^−|l|). The logarithms are the expensive part, and a sum of them is
-    # one of a product: its factors lie in [1, 2], so that float32, which ends at 2¹²⁸, holds products of 127.
-    work = logits.clamp_min(0)  # a tensor of our own, which the next steps may overwrite
-    loss = work.addcmul_(logits, x, value=-1).sum(dim=-1)
-    factors = torch.abs(logits, out=work).neg_().exp_().add_(1)
-    pixels = x.shape[1]
-    group = next(size for size in range(min(pixels, 127), 0, -1) if pixels % size == 0)
-    return -(loss + factors.unflatten(-1, (-1, group)).prod(dim=-1).log_().sum(dim=-1))
 
 
 def _gaussian(sigma: float, mean: Tensor, x: Tensor) -> Tensor:

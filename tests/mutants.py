@@ -31,7 +31,7 @@ class Mutant(NamedTuple):
 
     @property
     def tests(self) -> Path:
-        return TESTS / f"test_{self.file}"
+        return TESTS / f"test_{self.file.lstrip('_')}"
 
 
 MUTANTS = [
@@ -42,9 +42,17 @@ MUTANTS = [
     Mutant("sampling with variance for sigma", "losses.py", "(0.5 * logvar).exp() * eps", "logvar.exp() * eps"),
     Mutant("log-determinant with the wrong sign", "losses.py", "+ log_det_ratio))", "- log_det_ratio))"),
     Mutant("squared error averaged over pixels", "losses.py", "(x_hat - x).square().flatten(1).sum", "(x_hat - x).square().flatten(1).mean"),
-    Mutant("Bernoulli log-probability averaged over pixels", "losses.py", "(log_normalizer).flatten(1).sum", "(log_normalizer).flatten(1).mean"),
+    Mutant("Bernoulli log-probability averaged over pixels", "losses.py", "value=-1).sum(dim=-1)", "value=-1).mean(dim=-1)"),
     Mutant("gradient of the Bernoulli with its sign flipped", "losses.py", "(x - logits.sigmoid()) * grad", "(logits.sigmoid() - x) * grad"),
-    Mutant("normalizer of the Bernoulli that overflows", "losses.py", "logits.abs().mul_(-math.log2(math.e)).exp2_().add_(1).log_().add_(logits.clamp_min(0))", "logits.exp().add_(1).log_()"),
+    Mutant("products of so many factors that they underflow", "losses.py", "range(min(pixels, 126)", "range(pixels"),
+    Mutant("normalizer of the Bernoulli without its linear part", "losses.py", "work = logits.clamp_min(0)", "work = torch.zeros_like(logits)"),
+    Mutant("beta left out of the gradient that is written out", "_by_hand.py", "torch.add(of_z, mean, alpha=scale * beta)", "torch.add(of_z, mean, alpha=scale)"),
+    Mutant("gradient of log variance taken for that of log sigma", "_by_hand.py", "alpha=scale * beta).mul_(0.5)", "alpha=scale * beta)"),
+    Mutant("gradient without the path through sigma", "_by_hand.py", "(std * eps).mul_(of_z)", "(std * 0)"),
+    Mutant("activation left out on the way back", "_by_hand.py", "        if activation:\n            gradient", "        if False:\n            gradient"),
+    Mutant("written-out loss of the input, not of the target", "_by_hand.py", "self._likelihood(output, target)", "self._likelihood(output, x)"),
+    Mutant("hooks passed over", "_by_hand.py", "return any(getattr(part, name, None) for name in (*names", "return any(False for name in (*names"),
+    Mutant("Adam's state lost between steps", "training.py", "[means, squares, [], steps]", "[[mean.clone() for mean in means], squares, [], steps]"),
     Mutant("start at the mean, not at its logit", "models.py", ".logit() if bounds", " if bounds"),
     Mutant("a learning rate that never rises", "training.py", "1 + (start - 1) * (1 +", "start + 0 * (1 +"),
     Mutant("a cycle that begins anew with each epoch", "training.py", "(epoch - 1) * steps, max", "0, max"),

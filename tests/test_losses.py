@@ -138,6 +138,16 @@ def test_bernoulli_log_prob_is_scipys():
     np.testing.assert_allclose(ae.bernoulli_log_prob(logits, x).numpy(), theirs)
 
 
+@pytest.mark.parametrize("pixels", [1, 126, 127, 784, 10_007, 4 * 2520])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_many_pixels_of_even_odds_cost_log_two_each(pixels, dtype):
+    """Where a product of all factors, each a half, would be 0 in every format."""
+    found = ae.bernoulli_log_prob(torch.zeros(2, pixels, dtype=dtype), torch.zeros(2, pixels, dtype=dtype))
+    assert found.dtype == dtype
+    tolerance = 1e-2 if dtype == torch.bfloat16 else 1e-6
+    assert found.tolist() == pytest.approx([-pixels * math.log(2)] * 2, rel=tolerance)
+
+
 @pytest.mark.parametrize("sigma", [0.3, 2, torch.tensor(0.7), torch.rand(3, 3) + 0.1, torch.rand(4, 1, 1, 1) + 0.1])
 def test_gaussian_log_prob_is_scipys(sigma):
     x, mean = torch.randn(4, 1, 3, 3), torch.randn(4, 1, 3, 3)

@@ -97,8 +97,10 @@ export default ae.define({
       const edges = ae.linspace(0.5, dimensions + 0.5, dimensions + 1);
       used.set(edges, kl[at].map((v, j) => (active[at][j] ? v : 0)));
       idle.set(edges, kl[at].map((v, j) => (active[at][j] ? 0 : v)));
+      // Narrow bars leave no room for a number each: then the largest has one.
+      const roomy = bars.inner.width / dimensions >= 26, largest = Math.max(...kl[at]);
       marks.forEach((mark, j) => {
-        mark.set(j + 1, kl[at][j], ae.fmt(kl[at][j]));
+        mark.set(j + 1, kl[at][j], roomy || kl[at][j] === largest ? ae.fmt(kl[at][j]) : "");
         mark.el.style.setProperty("--ae-hue", ae.hue(active[at][j] ? "blue" : "muted"));
       });
       scatter(codes[at]);
