@@ -8,7 +8,7 @@ A benchmark without results is left out of the page.
 
 # ruff: noqa: E501  (a paragraph a line)
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import common
@@ -91,25 +91,28 @@ def quality_ratios(runs: list[dict]) -> list[float]:
 def targets(results: dict) -> list[tuple[str, str, str, bool]]:
     found = []
 
-    def at_most(what: str, limit: float, value: float) -> None:
-        found.append((what, f"at most {limit:g}", f"{value:.2f}", value <= limit))
+    def at_most(what: str, limit: float, value: float, said: str = "") -> None:
+        found.append((what, f"at most {limit:g}", said or f"{value:.2f}", value <= limit))
 
-    def at_least(what: str, limit: float, value: float) -> None:
-        found.append((what, f"at least {limit:g}", f"{value:.2f}", value >= limit))
+    def at_least(what: str, limit: float, value: float, said: str = "") -> None:
+        found.append((what, f"at least {limit:g}", said or f"{value:.2f}", value >= limit))
+
+    def ratio(judge: Callable, what: str, limit: float, rounds: list, name: str, to: str) -> None:
+        judge(what, limit, common.ratios(rounds, name, to)[0], of_rounds(rounds, name, to))
 
     if speed := results.get("training_speed"):
         rounds = speed["rounds"]
-        at_most("an epoch of `ae.fit`, naive loops", 0.70, common.ratios(rounds, "fit", "naive")[0])
-        at_most("the same, matrix products", 1.6, common.ratios(rounds, "fit", "matrix products")[0])
+        ratio(at_most, "an epoch of `ae.fit`, naive loops", 0.70, rounds, "fit", "naive")
+        ratio(at_most, "the same, matrix products", 1.6, rounds, "fit", "matrix products")
         for name, limit in (("pythae", 1.5), ("dataloader", 3.5)):
             if name in rounds[0]:
-                at_least(f"speed, times {NAMES[name]}", limit, common.ratios(rounds, name, "fit")[0])
+                ratio(at_least, f"speed, times {NAMES[name]}", limit, rounds, name, "fit")
     if quality := results.get("time_to_quality"):
         sooner = quality_ratios(quality["runs"])
         at_least("the plain recipe's test ELBO, times sooner", 8, statistics.median(sooner) if sooner else 0.0)
     if speed := results.get("evaluation_speed"):
         limit = fastest_products(speed["rounds"])
-        at_most("`ae.log_likelihood`, matrix products", 2, common.ratios(speed["rounds"], "log_likelihood", limit)[0])
+        ratio(at_most, "`ae.log_likelihood`, matrix products", 2, speed["rounds"], "log_likelihood", limit)
     for k, limit in ((1, 87.0), (5, 86.2)):
         if runs := [run for run in results.get("mnist_likelihood", []) if run["k"] == k]:
             best = min(statistics.mean(run["nll"] for run in group) for group in recipes(runs))
