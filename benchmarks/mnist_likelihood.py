@@ -47,7 +47,7 @@ def negative_bound(vae: ae.VAE, x: Tensor, k: int) -> Tensor:
 
     The same expectation as autograd's and a smaller variance: what reaches the encoder goes through z alone, weighted
     by the square of each sample's share. The decoder's gradient is as it was. Tucker et al., "Doubly reparameterized
-    gradient estimators for Monte Carlo objectives", 2019, equation 8.
+    gradient estimators for Monte Carlo objectives", 2019: IWAE-DReG.
     """
     mean, logvar = vae.posterior(x)
     z = ae.reparameterize(mean, logvar, torch.randn(k, *mean.shape))
