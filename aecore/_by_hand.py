@@ -1,18 +1,18 @@
 """−ELBO of a VAE of two plain networks, with its gradient written out for `fit`.
 
-Autograd takes a step of 784-400-20-400-784 apart into sixty operations. Its bookkeeping for them is slow where it
+Autograd takes a step of 784-400-20-400-784 apart into dozens of operations. Its bookkeeping for them is slow where it
 matters: Adam has just passed 10 MB through the processor's caches, and driven the code out of them. Here the way back
-is known beforehand. Other models, and losses of one's own, go through autograd, to the same numbers up to rounding.
+is known beforehand; what the parts are worth is asked of the model and of `losses.py`. Other models, and losses of
+one's own, go through autograd, to the same numbers up to rounding.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from aecore.losses import _bernoulli_rows
+from aecore.losses import gaussian_kl
 from aecore.models import VAE, _normal
 
 # In place; then the gradient from what came out, in one pass: y > 0, 1 − y², y·(1 − y).
@@ -72,22 +72,19 @@ class NegativeElbo:
         mean, logvar = moments.chunk(2, dim=1)
         std, eps = (0.5 * logvar).exp_(), _normal(mean.shape, mean, None)
         in_decoder, output = _forward(self.decoder, torch.addcmul(mean, std, eps))
-        log_prob, of_output = self._likelihood(output, target)
-        kl = (mean.square() + (logvar.expm1() - logvar)).sum()
 
-        of_z = _backward(self.decoder, in_decoder, of_output.mul_(-scale))
+        of_z = _backward(self.decoder, in_decoder, self._of_output(output, target).mul_(-scale))
         of_mean = torch.add(of_z, mean, alpha=scale * beta)
         of_logvar = (std * eps).mul_(of_z).add_(std.square().sub_(1), alpha=scale * beta).mul_(0.5)
         _backward(self.encoder, in_encoder, torch.cat([of_mean, of_logvar], dim=1), to_input=False)
-        return {"reconstruction": log_prob.sum() * -scale, "kl": kl * (0.5 * scale * beta)}
+        log_prob, kl = self.vae._log_prob(output, target), gaussian_kl(mean, logvar)
+        return {"reconstruction": -log_prob.mean(), "kl": beta * kl.mean()}
 
-    def _likelihood(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """log p(target|z) of each image, and its gradient with respect to the decoder's output."""
+    def _of_output(self, output: Tensor, target: Tensor) -> Tensor:
+        """The gradient of log p(target|z) with respect to the decoder's output."""
         if self.vae.likelihood == "bernoulli":
-            return _bernoulli_rows(output, target), target - output.sigmoid()
-        distance, variance = target - output, self.vae.sigma**2
-        normalizer = target.shape[1] * 0.5 * math.log(2 * math.pi * variance)
-        return distance.square().sum(dim=1) * (-0.5 / variance) - normalizer, distance.div_(variance)
+            return target - output.sigmoid()
+        return (target - output).div_(self.vae.sigma**2)
 
 
 def _forward(network: list[Layer], x: Tensor) -> tuple[list[Tensor], Tensor]:
