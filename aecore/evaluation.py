@@ -81,8 +81,9 @@ def _log_prob_of_draws(vae: VAE, x: Tensor, z: Tensor) -> Tensor:
     draws, batch = z.shape[:2]
     block = _BLOCK if z.device.type == "cpu" else draws * batch
     log_prob = z.new_empty(draws, batch)
-    for images in torch.arange(batch).split(max(1, block // draws)):  # many draws: one image; few: many images
-        at = slice(int(images[0]), int(images[-1]) + 1)
+    images = max(1, block // draws)  # at once; many draws: one image; few: many images
+    for first in range(0, batch, images):
+        at = slice(first, first + images)
         for start in range(0, draws, block):
             part = z[start : start + block, at]
             output = _apply(vae, "decoder", "z", part.flatten(0, 1))

@@ -285,7 +285,7 @@ def gaussian_log_prob(x: Tensor, mean: Tensor, sigma: float | Tensor = 1.0) -> T
         if sigma.ndim > x.ndim or not bool((sigma > 0).all()):
             raise ValueError(f"sigma must be positive and broadcast to x, got shape {tuple(sigma.shape)}")
     else:
-        sigma = torch.tensor(_check.number("sigma", sigma, low=0, open_low=True), dtype=x.dtype)
+        sigma = torch.tensor(_check.number("sigma", sigma, low=0, open_low=True), dtype=x.dtype, device="cpu")
         _check.number("sigma", sigma.item(), low=0, open_low=True)  # 1e-50 is 0 in float32, and 0/0 is nan
         sigma = sigma.to(x.device)
     per_dimension = -0.5 * ((x - mean) / sigma).square() - sigma.log() - 0.5 * math.log(2 * math.pi)

@@ -237,7 +237,7 @@ def evaluate(
     model.eval()
     try:
         with _forked_randomness(images.device, seed), torch.no_grad():
-            total = torch.zeros((), dtype=torch.float64)
+            total = torch.zeros((), dtype=torch.float64, device="cpu")
             for target in images.split(batch_size):
                 parts = _means(loss_of(model, target if corrupt is None else corrupt(target), target), len(target))
                 total += sum(parts.values()).double().cpu() * len(target)
@@ -406,7 +406,7 @@ def _rates(share: Callable[[float], float], lr: float, epoch: int, epochs: int, 
 
 def _record(history: History, epoch: int, parts: dict[str, float], seconds: float) -> None:
     total = sum(parts.values())
-    if not torch.isfinite(torch.tensor(total)):
+    if not math.isfinite(total):
         raise FloatingPointError(f"the loss became {total} in epoch {epoch} ({parts}); a smaller lr usually helps")
     history.epochs.append(epoch)
     history.loss.append(total)

@@ -334,7 +334,7 @@ SHOWN = {
     "training_speed": ["naive", "fit", "matrix products", "pythae"],
     "growth": ["fit 60000", "products 1600", "fit 32"],
     "time_to_quality": ["seconds", "test_elbo", "lr"],
-    "mnist_likelihood": ["nll", "nll_standard_error", "elbo", "cpu_minutes", "published"],
+    "mnist_likelihood": ["nll", "nll_standard_error", "elbo", "minutes", "published"],
     "evaluation_speed": ["log_likelihood", "log_weights", "40"],
     "codes": ["error", "active", "cpu_seconds"],
 }
@@ -369,11 +369,12 @@ def test_the_page_says_of_each_target_whether_it_is_reached():
         ("1.45 (1.45 to 1.45)", False),
         ("4.35 (4.35 to 4.35)", True),
     ]
-    recipe = dict.fromkeys(report.RECIPE, 0) | {"date": "2026-01-01"}
+    recipe = dict.fromkeys(report.RECIPE, 0) | {"date": "2026-01-01", "device": "cpu"}
     runs = [
         {**recipe, "k": k, "seed": seed, "nll": nll, "epochs": epochs}
         for k, seed, nll, epochs in ((1, 0, 87.5, 9), (1, 1, 86.9, 9), (5, 0, 88.0, 9), (5, 0, 86.1, 20))
     ]  # two seeds of one recipe, two recipes
+    runs.append({**recipe, "k": 1, "seed": 0, "nll": 80.0, "device": "a GPU"})  # which counts for itself
     assert [(value, reached) for *_, value, reached in report.targets({"mnist_likelihood": runs})] == [
         ("87.20", False),
         ("86.10", True),

@@ -1,0 +1,102 @@
+"""Everything is made on the device of the input.
+
+A machine without a GPU tells too: with "meta" as torch's default device, a tensor that is made without saying where
+holds no numbers, and what is computed with it fails.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn as nn
+
+import aecore as ae
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import mnist_likelihood
+
+CPU = torch.device("cpu")
+X = torch.linspace(0, 1, 24).view(6, 1, 2, 2)
+FLAT, BINARY, LABELS = X.flatten(1), X.round(), torch.tensor([0, 1, 0, 1, 0, 1])
+EYES = torch.eye(4).expand(6, 4, 4)
+
+
+def sequential(likelihood="bernoulli"):
+    return ae.VAE(ae.mlp([4, 3, 4], nn.Tanh), ae.mlp([2, 3, 4], nn.Tanh, out_shape=(1, 2, 2)), likelihood)
+
+
+VAE, GAUSSIAN, BATCH_NORM = sequential(), sequential("gaussian"), sequential()
+BATCH_NORM.encoder.insert(1, nn.BatchNorm1d(4))  # not plain: `fit` goes through autograd
+AUTOENCODER = ae.Autoencoder(ae.mlp([4, 2]), ae.mlp([2, 4], out_shape=(1, 2, 2)))
+TRAINING = {"images": X, "epochs": 2, "batch_size": 4, "device": CPU, "progress": False}
+
+CALLS = {
+    "mask": lambda: ae.mask(X, 0.5),
+    "add_gaussian": lambda: ae.add_gaussian(X, 0.5),
+    "salt_and_pepper": lambda: ae.salt_and_pepper(X, 0.5),
+    "binarize": lambda: ae.binarize(X),
+    "mnist": lambda: ae.mnist("test", device=CPU)[0],
+    "bernoulli_kl": lambda: ae.bernoulli_kl(FLAT, FLAT.clamp(0.1, 0.9)),
+    "gaussian_kl": lambda: ae.gaussian_kl(FLAT, FLAT),
+    "gaussian_kl_full": lambda: ae.gaussian_kl_full(FLAT, EYES, FLAT, EYES),
+    "squared_error": lambda: ae.squared_error(X, BINARY),
+    "bernoulli_log_prob": lambda: ae.bernoulli_log_prob(X, BINARY),
+    "gaussian_log_prob": lambda: ae.gaussian_log_prob(X, BINARY, 0.5),
+    "l1_sparsity": lambda: ae.l1_sparsity(FLAT),
+    "kl_sparsity": lambda: ae.kl_sparsity(FLAT, 0.1),
+    "reparameterize": lambda: ae.reparameterize(FLAT, FLAT, FLAT),
+    "reparameterize_full": lambda: ae.reparameterize_full(FLAT, EYES, FLAT),
+    "iwae_bound": lambda: ae.iwae_bound(FLAT),
+    "psnr": lambda: ae.psnr(X, BINARY),
+    "start_at_mean": lambda: next(ae.start_at_mean(VAE, X).parameters()),
+    "Autoencoder": lambda: AUTOENCODER.loss(X, X),
+    "Codec": lambda: ae.Codec(AUTOENCODER, X, 0.1).bits(X),
+    "VAE": lambda: VAE.elbo(BINARY),
+    "VAE with a Gaussian": lambda: GAUSSIAN.elbo(X),
+    "VAE.log_weights": lambda: VAE.log_weights(BINARY, 3),
+    "VAE.sample": lambda: VAE.sample(3),
+    "log_likelihood": lambda: ae.log_likelihood(VAE, BINARY, 7, chunk=5),
+    "log_likelihood with a Gaussian": lambda: ae.log_likelihood(GAUSSIAN, X, 7, chunk=5),
+    "active_units": lambda: ae.active_units(VAE, X),
+    "linear_probe": lambda: torch.tensor(ae.linear_probe(FLAT, LABELS, FLAT, LABELS), device=CPU),
+    "evaluate": lambda: torch.tensor(ae.evaluate(VAE, X), device=CPU),
+    "fit": lambda: trained(VAE),
+    "fit through autograd": lambda: trained(BATCH_NORM),
+    "fit of an autoencoder": lambda: trained(AUTOENCODER, corrupt=lambda x: ae.mask(x, 0.5)),
+    "fit in one cycle": lambda: trained(VAE, schedule="one_cycle"),
+    "the bound of the literature": lambda: trained(VAE, loss=mnist_likelihood.loss(5, steps=4)),
+}
+MADE_ANYWHERE = {"mlp", "conv_encoder", "conv_decoder"}  # as torch's layers: on the default device
+NO_TENSORS = {"History", "pick_device", "payload_size"}
+FILES = {"dataset", "fashion_mnist", "read_pictures", "write_pictures"}  # read and written on the CPU
+MODULES = {"codec", "data", "evaluation", "losses", "models", "training"}
+
+
+def trained(model, **options):
+    losses = ae.fit(model, **TRAINING, **options).loss
+    return torch.tensor(losses, device=CPU)
+
+
+def test_every_function_of_tensors_has_a_call():
+    assert set(CALLS) >= set(ae.__all__) - MADE_ANYWHERE - NO_TENSORS - FILES - MODULES
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_nothing_is_made_elsewhere_than_the_input_lies(name):
+    with torch.device("meta"):
+        result = CALLS[name]()
+    assert result.device.type == "cpu"
+    assert result.isfinite().all()
+
+
+def test_a_run_on_another_default_device_resumes(tmp_path):
+    whole, halves = sequential(), sequential()
+    halves.load_state_dict(whole.state_dict())
+    with torch.device("meta"):
+        trained(whole)
+        ae.fit(halves, **{**TRAINING, "epochs": 1}, checkpoint=tmp_path / "run")
+        trained(halves, checkpoint=tmp_path / "run")
+    for mine, theirs in zip(whole.parameters(), halves.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
