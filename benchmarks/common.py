@@ -34,7 +34,7 @@ def literature_network(seed: int = 0) -> ae.VAE:
 
 def test_elbo(vae: ae.VAE, images: torch.Tensor) -> float:
     """One-sample ELBO on grey test images, nats: the same noise for all."""
-    return -ae.evaluate(vae, images, seed=0)
+    return -ae.evaluate(vae, images.to(next(vae.parameters()).device), seed=0)
 
 
 def interleaved(contenders: dict[str, Callable[[], object]], rounds: int) -> list[dict[str, float]]:

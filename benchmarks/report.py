@@ -40,6 +40,12 @@ MEANING = {
     "matrix products": "the products of each layer forward, for the gradient of its weights and, but for the first "
     "layer, of its inputs; no activation, loss or optimizer. A limit, not a way to train.",
 }
+GPU_NAMES = {
+    "naive": "eager loop",
+    "fit": "`ae.fit`",
+    "graph": "`ae.fit(cuda_graph=True)`",
+    "graph, TF32": "the same with TF32",
+}
 GROWTH_INCHES = (7.2, 2.9)
 PUBLISHED_CODES = {"denoising": "1.28 %", "top-k": "1.35 %"}
 
@@ -146,6 +152,42 @@ The network 784–400–20–400–784, ReLU, Bernoulli; batches of 128, float32
 {table(head, rows)}
 {meanings}
 
+{where(result)}
+"""
+
+
+def gpu(result: dict) -> str:
+    rounds, images = result["rounds"], result["images"]
+    ceilings = result["ceilings"]
+    limits = {
+        kind: max(result["bytes"] / ceilings["bytes"], result["operations"] / ceilings[kind])
+        for kind in ("float32", "TF32")
+    }
+    rows = []
+    for name in sorted(rounds[0], key=lambda name: statistics.median(seconds[name] for seconds in rounds)):
+        seconds = statistics.median(turn[name] for turn in rounds)
+        limit = limits["TF32" if "TF32" in name else "float32"]
+        rows.append(
+            (
+                GPU_NAMES[name],
+                of_rounds(rounds, name, "naive"),
+                f"{seconds / limit:.1f}",
+                f"{images / seconds:,.0f}",
+                signed(result["test_elbo"][name]),
+            )
+        )
+    head = (
+        "way",
+        "time of an epoch, eager loop = 1",
+        "times the limit",
+        "images a second",
+        f"test ELBO after {result['epochs']} epochs",
+    )
+    return f"""## On a GPU
+
+The same network, batches and optimizer on {result["gpu"]}, the images in its memory. The limit of an epoch is what it has to move, {result["bytes"] / 1e9:.1f} GB, and to compute, {result["operations"] / 1e12:.2f} · 10¹² operations, whichever takes this card longer: a copy moves {ceilings["bytes"] / 1e9:,.0f} GB a second, a product of two large matrices makes {ceilings["float32"] / 1e12:,.1f} · 10¹² operations a second in float32 and {ceilings["TF32"] / 1e12:,.1f} · 10¹² in TF32.
+
+{table(head, rows)}
 {where(result)}
 """
 
@@ -358,6 +400,7 @@ The published figures are of other models. 1.28 % is a *stack of three* denoisin
 
 SECTIONS = {
     "training_speed": training_speed,
+    "gpu_speed": gpu,
     "growth": growth,
     "time_to_quality": quality,
     "mnist_likelihood": likelihood,

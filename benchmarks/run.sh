@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")/.."
 .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-bench
 .venv/bin/uv pip install --quiet --python .venv-bench/bin/python -r requirements.txt -r benchmarks/requirements.txt
-for name in training_speed growth time_to_quality evaluation_speed report; do .venv-bench/bin/python "benchmarks/$name.py"; done
+for name in training_speed gpu_speed growth time_to_quality evaluation_speed report; do .venv-bench/bin/python "benchmarks/$name.py"; done

@@ -83,7 +83,7 @@ class TutorialVAE(nn.Module):
         for ours, theirs in ((first, self.hidden), (third, self.back), (last, self.out)):
             ours.load_state_dict(theirs.state_dict())
         for part in ("weight", "bias"):
-            getattr(head, part).data = torch.cat([getattr(self.mean, part), getattr(self.logvar, part)]).detach()
+            getattr(head, part).data.copy_(torch.cat([getattr(self.mean, part), getattr(self.logvar, part)]))
         return vae
 
 
@@ -119,19 +119,19 @@ def naive(vae: ae.VAE, images: Tensor) -> Contender:
     model = TutorialVAE(vae)
 
     def batches():
-        order = torch.randperm(len(images))
+        order = torch.randperm(len(images), device=images.device)
         for start in range(0, len(images), BATCH):
             yield images[order[start : start + BATCH]]
 
     return Contender(partial(_tutorial_epochs, model, batches), model.loss, model)
 
 
-def fit(vae: ae.VAE, images: Tensor) -> Contender:
-    """`ae.fit`, with its checks of the images."""
+def fit(vae: ae.VAE, images: Tensor, **options: object) -> Contender:
+    """`ae.fit`, with its checks of the images, on the device where they lie."""
     seeds = itertools.count()  # another order and other noise at every call
 
     def train(epochs: int) -> None:
-        settings = {"batch_size": BATCH, "lr": LR, "device": "cpu", "progress": False}
+        settings = {"batch_size": BATCH, "lr": LR, "device": images.device, "progress": False, **options}
         ae.fit(vae, images, epochs=epochs, seed=next(seeds), **settings)
 
     return Contender(train, lambda x: sum(part.mean() for part in vae.loss(x).values()), vae)

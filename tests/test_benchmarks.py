@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import codes  # noqa: E402
 import common  # noqa: E402
 import evaluation_speed  # noqa: E402
+import gpu_speed  # noqa: E402
 import mnist_likelihood  # noqa: E402
 import report  # noqa: E402
 import time_to_quality  # noqa: E402
@@ -225,6 +226,58 @@ def test_the_limit_of_the_likelihood_is_the_products_of_the_decoder():
     assert ours.get_total_flops() == limit.get_total_flops() + encoder
 
 
+# On a GPU
+
+
+def test_the_bytes_of_an_epoch_are_counted_by_hand():
+    images, batch = 10, 5
+    read, outputs, parameters = images * 3, images * (2 + 4), (3 * 2 + 2) + (2 * 4 + 4)
+    assert gpu_speed.bytes_of_epoch([(3, 2), (2, 4)], images, batch) == 4 * (read + 4 * outputs + 2 * 10 * parameters)
+    assert gpu_speed.bytes_of_epoch([(3, 2)], 11, 5) - gpu_speed.bytes_of_epoch([(3, 2)], 10, 5) == 4 * (
+        3 + 4 * 2 + 10 * 8  # one image more, and one step
+    )
+
+
+def test_tf32_is_for_what_stands_inside():
+    seen = []
+
+    def train(epochs):
+        seen.append(torch.get_float32_matmul_precision())
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        gpu_speed.in_tf32(train)(1)
+    assert seen == ["high"]
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",  # where no step can be recorded, but everything else is done
+        pytest.param(
+            "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+        ),
+    ],
+)
+def test_the_benchmark_of_a_gpu_reports_every_way_beside_the_limit(device):
+    result = json.loads(json.dumps(gpu_speed.run(images=512, rounds=2, device=device, size=128)))
+    ways = {"cpu": {"naive", "fit"}, "cuda": {"naive", "fit", "graph", "graph, TF32"}}[device]
+    assert set(result["rounds"][0]) == set(result["test_elbo"]) == ways
+    elbos = list(result["test_elbo"].values())
+    assert max(elbos) - min(elbos) < 0.1 * abs(min(elbos))  # the same training, other noise
+    page = report.gpu(result)
+    for name in ways:
+        assert f"| {report.GPU_NAMES[name]} | " in page
+    slower = copy.deepcopy(result)
+    slower["ceilings"] = {name: rate / 2 for name, rate in result["ceilings"].items()}
+    limits = [
+        [float(line.split("|")[3]) for line in text.splitlines() if "ae.fit" in line]
+        for text in (page, report.gpu(slower))
+    ]
+    assert limits[0] == pytest.approx([2 * value for value in limits[1]], rel=0.1, abs=0.1)
+
+
 # Turns
 
 
@@ -332,6 +385,7 @@ def in_whole_pixels(pictures):
 
 SHOWN = {
     "training_speed": ["naive", "fit", "matrix products", "pythae"],
+    "gpu_speed": ["naive", "graph", "float32", "TF32"],
     "growth": ["fit 60000", "products 1600", "fit 32"],
     "time_to_quality": ["seconds", "test_elbo", "lr"],
     "mnist_likelihood": ["nll", "nll_standard_error", "elbo", "minutes", "published"],
