@@ -306,6 +306,7 @@ class _Step:
     ) -> None:
         self.objective, self.corrupt, self.by_hand = objective, corrupt, by_hand
         self.optimizer, self.update = optimizer, _Update(optimizer)
+        optimizer.zero_grad(set_to_none=True)  # what the caller left in .grad is not ours to write over
 
     def __call__(self, target: Tensor, weight: float = 1.0) -> dict[str, Tensor]:
         """The mean of each part of the loss before the update; the gradient counts `weight` times."""

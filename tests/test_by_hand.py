@@ -75,6 +75,24 @@ def test_fit_learns_the_same_by_hand(monkeypatch):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
+def test_a_step_writes_its_gradient_where_the_last_one_wrote():
+    vae, x = vae_of(), images()
+    by_hand = NegativeElbo.of(vae)
+    by_hand(x, x)
+    before = [weight.grad.data_ptr() for weight in vae.parameters()]
+    by_hand(x, x)
+    assert [weight.grad.data_ptr() for weight in vae.parameters()] == before
+
+
+def test_a_gradient_that_the_caller_keeps_is_left_as_it_is():
+    vae = vae_of()
+    kept = [torch.ones_like(weight) for weight in vae.parameters()]
+    for weight, gradient in zip(vae.parameters(), kept, strict=True):
+        weight.grad = gradient
+    ae.fit(vae, images(), epochs=2, device="cpu", progress=False)
+    assert all(bool((gradient == 1).all()) for gradient in kept)
+
+
 class OwnElbo(ae.VAE):
     pass
 
