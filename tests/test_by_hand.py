@@ -84,15 +84,6 @@ def test_a_step_writes_its_gradient_where_the_last_one_wrote():
     assert [weight.grad.data_ptr() for weight in vae.parameters()] == before
 
 
-def test_a_gradient_that_the_caller_keeps_is_left_as_it_is():
-    vae = vae_of()
-    kept = [torch.ones_like(weight) for weight in vae.parameters()]
-    for weight, gradient in zip(vae.parameters(), kept, strict=True):
-        weight.grad = gradient
-    ae.fit(vae, images(), epochs=2, device="cpu", progress=False)
-    assert all(bool((gradient == 1).all()) for gradient in kept)
-
-
 class OwnElbo(ae.VAE):
     pass
 

@@ -488,6 +488,15 @@ def test_the_fastest_device_present_is_picked(monkeypatch, cuda, mps, expected):
     assert ae.pick_device().type == expected
 
 
+def test_a_gradient_that_the_caller_keeps_is_left_as_it_is():
+    model = ae.VAE(ae.mlp([6, 16, 4]), ae.mlp([2, 6]))  # plain: its gradient is written out, in place
+    kept = [torch.ones_like(weight) for weight in model.parameters()]
+    for weight, gradient in zip(model.parameters(), kept, strict=True):
+        weight.grad = gradient
+    ae.fit(model, IMAGES, **{**RUN, "epochs": 2, "corrupt": None})
+    assert all(bool((gradient == 1).all()) for gradient in kept)
+
+
 @needs_gpu
 def test_a_gpu_is_used_if_present_and_its_randomness_given_back():
     model, state = fresh_vae(), torch.cuda.get_rng_state()
