@@ -302,7 +302,7 @@ def recipes(runs: list[dict]) -> list[list[dict]]:
 def recipe_said(run: dict) -> str:
     (_, first), *later = run["samples_from"]
     samples = [f"{first} sample" + ("s" if first > 1 else "")]
-    samples += [f"{samples} after {share:.0%} of the epochs" for share, samples in later]
+    samples += [f"{samples} after {100 * share:.0f} % of the epochs" for share, samples in later]
     rest = f"batches of {run['batch_size']}, rate {run['lr']:g}, {run['gradient']} gradient, {run['precision']}"
     where = "one core" if run["device"] == "cpu" else run["device"]
     return f"{', '.join(samples)}; {rest}; minutes of {where}"
@@ -315,7 +315,7 @@ def likelihood(runs: list[dict]) -> str:
         said.append(f"- **{letter}**: {recipe_said(first)}.")
         rows.append(
             (
-                f"{first['name']}, k = {first['k']}",
+                f"{first['name']}, k\u00a0=\u00a0{first['k']}",
                 letter,
                 spread([run["nll"] for run in group], 2),
                 f"{first['published']:.2f}",
