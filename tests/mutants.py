@@ -51,6 +51,8 @@ MUTANTS = [
     Mutant("gradient without the path through sigma", "_by_hand.py", "(std * eps).mul_(of_z)", "(std * 0)"),
     Mutant("activation left out on the way back", "_by_hand.py", "        if activation:\n            gradient", "        if False:\n            gradient"),
     Mutant("written-out gradient towards the input, not the target", "_by_hand.py", "self._of_output(output, target)", "self._of_output(output, x)"),
+    Mutant("shares of the input's gradient not summed", "_by_hand.py", ".sum(dim=0) if to_input", "[0] if to_input"),
+    Mutant("shares of a layer in the wrong order", "_by_hand.py", "torch.add(columns.transpose(0, 1),", "torch.add(columns.flip(0).transpose(0, 1),"),
     Mutant("a gradient of the caller's written over", "training.py", "        optimizer.zero_grad(set_to_none=True)", "        pass"),
     Mutant("hooks passed over", "_by_hand.py", "return any(getattr(part, name, None) for name in (*names", "return any(False for name in (*names"),
     Mutant("Adam's state lost between steps", "training.py", "[means, squares, [], steps]", "[[mean.clone() for mean in means], squares, [], steps]"),

@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 
 import aecore as ae
-from aecore import _check, training
+from aecore import _by_hand, _check, training
 from aecore._by_hand import NegativeElbo
 
 SHAPE = (3, 4)
@@ -42,6 +42,44 @@ def test_parts_and_gradients_are_autograds(activation, likelihood, beta):
         torch.testing.assert_close(part, expected[name].detach(), rtol=1e-12, atol=1e-12)
     for weight, gradient in zip(vae.parameters(), gradients, strict=True):
         torch.testing.assert_close(weight.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.fixture
+def dealt(monkeypatch):
+    """`dealt(2)`: two threads, each of which takes its share of the rows of every weight that they divide."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(_by_hand, "LARGE", 1)
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize(("threads", "divided"), [(1, 0), (2, 3), (3, 2), (4, 2), (5, 0)])
+def test_gradients_are_autograds_when_each_thread_has_its_rows(threads, divided, activation, dealt):
+    vae, x = vae_of(activation), images()
+    torch.manual_seed(2)
+    sum(part.mean() for part in vae.loss(x, x).values()).backward()
+    gradients = [weight.grad for weight in vae.parameters()]
+    vae.zero_grad()
+    dealt(threads)
+    matrices = [weight for weight in vae.parameters() if weight.ndim == 2]  # of 7, 6, 4, 5 and 12 rows
+    assert sum(_by_hand._shares(weight) == threads for weight in matrices if threads > 1) == divided
+    by_hand = NegativeElbo.of(vae)
+    for _ in range(2):  # into new memory, then into the same
+        torch.manual_seed(2)
+        by_hand(x, x)
+        for weight, gradient in zip(vae.parameters(), gradients, strict=True):
+            torch.testing.assert_close(weight.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+def test_small_weights_and_weights_elsewhere_are_not_dealt(dealt, monkeypatch):
+    dealt(2)
+    assert _by_hand._shares(torch.empty(6, 5)) == 2
+    assert _by_hand._shares(torch.empty(5, 6)) == 1  # two do not divide five
+    assert _by_hand._shares(torch.empty(5, 6).t()) == 1  # a share would not be one piece
+    assert _by_hand._shares(torch.empty(6, 5, device="meta")) == 1
+    monkeypatch.setattr(_by_hand, "LARGE", 31)
+    assert _by_hand._shares(torch.empty(6, 5)) == 1
 
 
 def test_logits_far_out_overflow_nothing():
