@@ -348,7 +348,7 @@ The recipes:
 
 {newline.join(said)}
 
-A beginning with fewer samples is cheaper, and in the paper too a trained VAE goes on well as an IWAE (its table 2). A *doubly reparameterized* gradient ([Tucker et al., 2019](https://arxiv.org/abs/1810.04152)) is another estimate of the same bound's gradient, one that varies less. With *bfloat16*, what the layers compute in training is rounded to 8 binary digits; weights, Adam and all that is measured here are in float32. The ELBO is that of one sample, for which an IWAE's encoder is not trained.
+A beginning with fewer samples is cheaper, and in the paper too a trained VAE goes on well as an IWAE (its table 2). A *doubly reparameterized* gradient ([Tucker et al., 2019](https://arxiv.org/abs/1810.04152)) is another estimate of the same bound's gradient, one that varies less. With *bfloat16*, what the layers compute in training is rounded to 8 binary digits; weights, Adam and all that is measured here are in float32. The more samples, the longer an epoch, and the fewer of them fit into an hour. The ELBO is that of one sample, for which an IWAE's encoder is not trained.
 
 {where(runs[-1])}
 """
