@@ -101,7 +101,7 @@ def _forward(network: list[Layer], x: Tensor) -> tuple[list[Tensor], Tensor]:
 def _backward(network: list[Layer], given: list[Tensor], gradient: Tensor, to_input: bool = True) -> Tensor | None:
     """From the gradient of the output to that of the input; those of the weights are left in `.grad`.
 
-    In the memory of the step before: Adam's pass has left no room in the caches for a second set of 2.6 MB.
+    They go where those of the step before were: Adam's pass leaves no room in the caches for a second set of 2.6 MB.
     """
     for index in reversed(range(len(network))):
         weight, bias, activation = network[index]
