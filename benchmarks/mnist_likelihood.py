@@ -85,14 +85,26 @@ def _each(part: Tensor, k: int) -> Tensor:
     return part.repeat(k, *(1 for _ in part.shape[1:]))
 
 
+def recipe(k: int, device: torch.device) -> dict[str, object]:
+    """What the page says of a row, and what tells a finished run from one of another recipe."""
+    return {
+        "lr": RATE,
+        "batch_size": BATCH[k],
+        "samples_from": [[share, samples] for share, samples in STAGES[k].items()],
+        "gradient": "reparameterized" if k == 1 else "doubly reparameterized",
+        "precision": str(precision(k)).removeprefix("torch."),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }
+
+
 def train(vae: ae.VAE, images: Tensor, k: int, seed: int, epochs: int, state: Path) -> float:
     """Train to the end, from the checkpoint if there is one; returns its minutes, those before a stop counted in."""
     begun, steps = len(_finished(state)), math.ceil(len(images) / BATCH[k])
     device = next(vae.parameters()).device
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     started = clock()
-    recipe = {"batch_size": BATCH[k], "lr": RATE, "schedule": "one_cycle", "seed": seed, "device": device}
-    ae.fit(vae, images, epochs=epochs, loss=loss(k, epochs * steps, begun * steps), checkpoint=state, **recipe)
+    settings = {"batch_size": BATCH[k], "lr": RATE, "schedule": "one_cycle", "seed": seed, "device": device}
+    ae.fit(vae, images, epochs=epochs, loss=loss(k, epochs * steps, begun * steps), checkpoint=state, **settings)
     seconds = clock() - started
     spent = state.with_suffix(".minutes")
     if begun < epochs:
@@ -134,12 +146,7 @@ def run(
         "k": k,
         "seed": seed,
         "epochs": epochs,
-        "lr": RATE,
-        "batch_size": BATCH[k],
-        "samples_from": [[share, samples] for share, samples in STAGES[k].items()],
-        "gradient": "reparameterized" if k == 1 else "doubly reparameterized",
-        "precision": str(precision(k)).removeprefix("torch."),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        **recipe(k, device),
         "minutes": round(minutes, 1),
         "nll": -log_p.mean().item(),
         "nll_standard_error": log_p.std().item() / math.sqrt(len(log_p)),
@@ -167,8 +174,8 @@ def main() -> None:
     for seed in asked.seeds:
         for k in asked.k:
             epochs = asked.epochs or EPOCHS[k]
-            finished = [(r["k"], r["seed"], r["epochs"], r["samples"]) for r in (common.load(asked.name) or [])]
-            if (k, seed, epochs, asked.samples) in finished:
+            wanted = {"k": k, "seed": seed, "epochs": epochs, "samples": asked.samples, **recipe(k, device)}
+            if any(wanted.items() <= run.items() for run in common.load(asked.name) or []):
                 continue
             result = run(k, seed, epochs, asked.samples, train_images, test_images, device)
             # Read again: another run may have ended meanwhile.

@@ -72,6 +72,14 @@ def of_rounds(rounds: list[dict[str, float]], name: str, to: str) -> str:
     return f"{median:.2f} ({low:.2f} to {high:.2f})"
 
 
+def median_seconds(rounds: list[dict[str, float]], name: str) -> float:
+    return statistics.median(seconds[name] for seconds in rounds)
+
+
+def fastest_first(rounds: list[dict[str, float]]) -> list[str]:
+    return sorted(rounds[0], key=lambda name: median_seconds(rounds, name))
+
+
 def where(result: dict) -> str:
     """One sentence: date, machine, versions."""
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
@@ -83,8 +91,7 @@ def where(result: dict) -> str:
 
 
 def fastest_products(rounds: list[dict[str, float]]) -> str:
-    names = [name for name in rounds[0] if name.startswith("products")]
-    return min(names, key=lambda name: statistics.median(seconds[name] for seconds in rounds))
+    return next(name for name in fastest_first(rounds) if name.startswith("products"))
 
 
 def quality_ratios(runs: list[dict]) -> list[float]:
@@ -137,10 +144,9 @@ def asked(results: dict) -> str:
 
 def training_speed(result: dict) -> str:
     rounds, images = result["rounds"], result["images"]
-    order = sorted(rounds[0], key=lambda name: statistics.median(seconds[name] for seconds in rounds))
-    rows = []
+    order, rows = fastest_first(rounds), []
     for name in order:
-        per_second = images / statistics.median(seconds[name] for seconds in rounds)
+        per_second = images / median_seconds(rounds, name)
         elbo = result["test_elbo"].get(name)
         rows.append((NAMES[name], of_rounds(rounds, name, "naive"), f"{per_second:,.0f}", signed(elbo) if elbo else ""))
     head = ("way", "time of an epoch, naive loop = 1", "images a second", f"test ELBO after {result['epochs']} epochs")
@@ -164,8 +170,8 @@ def gpu(result: dict) -> str:
         for kind in ("float32", "TF32")
     }
     rows = []
-    for name in sorted(rounds[0], key=lambda name: statistics.median(seconds[name] for seconds in rounds)):
-        seconds = statistics.median(turn[name] for turn in rounds)
+    for name in fastest_first(rounds):
+        seconds = median_seconds(rounds, name)
         limit = limits["TF32" if "TF32" in name else "float32"]
         rows.append(
             (
@@ -218,7 +224,7 @@ def growth_picture(result: dict):
 
 
 def growth_seconds(result: dict, what: str, kind: str, value: int) -> float:
-    return statistics.median(seconds[f"{kind} {value}"] for seconds in result["rounds"][what])
+    return median_seconds(result["rounds"][what], f"{kind} {value}")
 
 
 def growth(result: dict) -> str:
@@ -363,9 +369,9 @@ def evaluation(result: dict) -> str:
         ("log_likelihood", "`ae.log_likelihood`"),
         ("log_weights", "`vae.log_weights` and `ae.iwae_bound`, as in the lectures"),
     ):
-        per_second = draws / statistics.median(seconds[name] for seconds in rounds)
+        per_second = draws / median_seconds(rounds, name)
         rows.append((said, of_rounds(rounds, name, limit), f"{per_second:,.0f}"))
-    whole = 10_000 * 5_000 / (draws / statistics.median(seconds["log_likelihood"] for seconds in rounds)) / 60
+    whole = 10_000 * 5_000 / (draws / median_seconds(rounds, "log_likelihood")) / 60
     memory = " and ".join(f"{value:.0f} MB for {images} images" for images, value in result["megabytes"].items())
     return f"""## Evaluation
 

@@ -179,6 +179,19 @@ def test_the_stages_of_a_run_go_on_after_a_stop(digits, tmp_path, monkeypatch):
     assert seen == [5, 5, 5, "stop", 5, 5, 5, 5, 50, 50, 50, 50]
 
 
+def test_a_finished_run_is_skipped_and_one_of_another_recipe_is_not(monkeypatch):
+    kept, begun = common.load("mnist_likelihood"), []
+    monkeypatch.setattr(common, "load", lambda name: kept)
+    monkeypatch.setattr(common, "save", lambda name, runs: None)
+    monkeypatch.setattr(mnist_likelihood, "run", lambda k, *_: begun.append(k) or {})
+    monkeypatch.setattr(sys, "argv", ["", "5", "--epochs", "700", "--device", "cpu"])
+    mnist_likelihood.main()
+    assert begun == []
+    monkeypatch.setattr(mnist_likelihood, "RATE", 2 * mnist_likelihood.RATE)
+    mnist_likelihood.main()
+    assert begun == [5]
+
+
 @pytest.mark.parametrize(("k", "kind"), [(1, torch.float32), (5, torch.bfloat16)])
 def test_the_products_of_training_have_the_precision_that_the_page_states(k, kind, digits):
     vae, kinds = common.literature_network(), []

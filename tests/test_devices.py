@@ -23,11 +23,11 @@ FLAT, BINARY, LABELS = X.flatten(1), X.round(), torch.tensor([0, 1, 0, 1, 0, 1])
 EYES = torch.eye(4).expand(6, 4, 4)
 
 
-def sequential(likelihood="bernoulli"):
+def plain(likelihood="bernoulli"):
     return ae.VAE(ae.mlp([4, 3, 4], nn.Tanh), ae.mlp([2, 3, 4], nn.Tanh, out_shape=(1, 2, 2)), likelihood)
 
 
-VAE, GAUSSIAN, BATCH_NORM = sequential(), sequential("gaussian"), sequential()
+VAE, GAUSSIAN, BATCH_NORM = plain(), plain("gaussian"), plain()
 BATCH_NORM.encoder.insert(1, nn.BatchNorm1d(4))  # not plain: `fit` goes through autograd
 AUTOENCODER = ae.Autoencoder(ae.mlp([4, 2]), ae.mlp([2, 4], out_shape=(1, 2, 2)))
 TRAINING = {"images": X, "epochs": 2, "batch_size": 4, "device": CPU, "progress": False}
@@ -92,7 +92,7 @@ def test_nothing_is_made_elsewhere_than_the_input_lies(name):
 
 
 def test_a_run_on_another_default_device_resumes(tmp_path):
-    whole, halves = sequential(), sequential()
+    whole, halves = plain(), plain()
     halves.load_state_dict(whole.state_dict())
     with torch.device("meta"):
         trained(whole)
