@@ -28,6 +28,11 @@ def trusted() -> Iterator[None]:
         _trusted.reset(token)
 
 
+def looking() -> bool:
+    """Whether values are looked at, which makes a GPU wait and cannot be recorded."""
+    return not _trusted.get()
+
+
 def tensor(
     name: str,
     value: object,
@@ -48,7 +53,7 @@ def tensor(
         raise ValueError(f"{name} must have at least {min_ndim} dimensions, got shape {tuple(value.shape)}")
     if value.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
-    if not _trusted.get():
+    if looking():
         _values(name, value.detach(), low, high, finite)
     return value
 

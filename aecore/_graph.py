@@ -5,7 +5,9 @@ longer than running them. A replay starts all of them at once. What is recorded 
 same memory, with new random numbers each time.
 """
 
+from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,28 +15,39 @@ from torch import Tensor
 Step = Callable[[Tensor], dict[str, Tensor]]
 
 
-class Replayed:
-    """`step(target)`, which trains on a batch, as a graph.
+class Recorded(NamedTuple):
+    """A graph, the memory it reads a batch from, and that where it leaves the parts of the loss."""
 
-    The first steps run as they are: libraries then set themselves up, and Adam makes its state. The next one is
-    recorded. A batch of another size, such as the last of an epoch, always runs as it is.
+    graph: torch.cuda.CUDAGraph
+    target: Tensor
+    parts: dict[str, Tensor]
+
+
+class Replayed:
+    """`step(target)`, which trains on a batch, as a graph: one for each size of batch, the last of an epoch may differ.
+
+    The first steps of a size run as they are: libraries then set themselves up, and Adam makes its state. The next one
+    is recorded. Where that fails and nobody `asked` for it, all go on as they are.
     """
 
-    def __init__(self, step: Step, batch_size: int, warm_up: int = 3) -> None:
-        self.step, self.batch_size, self.warm_up = step, batch_size, warm_up
-        self.graph: torch.cuda.CUDAGraph | None = None
+    def __init__(self, step: Step, asked: bool = True, warm_up: int = 3) -> None:
+        self.step, self.asked, self.warm_up = step, asked, warm_up
+        self.seen: Counter[int] = Counter()
+        self.recorded: dict[int, Recorded | None] = {}
 
     def __call__(self, target: Tensor) -> dict[str, Tensor]:
-        if len(target) != self.batch_size:
-            return self.step(target)
-        if self.warm_up > 0:
-            self.warm_up -= 1
+        size = len(target)
+        self.seen[size] += 1
+        if self.seen[size] <= self.warm_up:
             return self._beside(target)
-        if self.graph is None:
-            self._record(target)
-        self.target.copy_(target)
-        self.graph.replay()
-        return self.parts
+        if size not in self.recorded:
+            self.recorded[size] = self._record(target)
+        if self.recorded[size] is None:
+            return self.step(target)
+        graph, own_target, parts = self.recorded[size]
+        own_target.copy_(target)
+        graph.replay()
+        return parts
 
     def _beside(self, target: Tensor) -> dict[str, Tensor]:
         """Not on the main stream: what is set up there could not be recorded."""
@@ -45,14 +58,19 @@ class Replayed:
         torch.cuda.current_stream().wait_stream(stream)
         return parts
 
-    def _record(self, target: Tensor) -> None:
-        self.target, graph = target.clone(), torch.cuda.CUDAGraph()
+    def _record(self, target: Tensor) -> Recorded | None:
+        own_target, graph = target.clone(), torch.cuda.CUDAGraph()
+        generator = torch.cuda.default_generators[target.device.index]
+        before = generator.clone_state()
         try:
             with torch.cuda.graph(graph):
-                self.parts = self.step(self.target)
+                parts = self.step(own_target)
         except RuntimeError as error:
+            generator.graphsafe_set_state(before)  # or it would go on as if recorded, and draw nothing more
+            if not self.asked:
+                return None
             raise ValueError(
                 "cuda_graph must be False for a loss or corruption that reads numbers from the GPU (.item(), if) or "
                 f"draws them elsewhere; got True, and: {error}"
             ) from error
-        self.graph = graph
+        return Recorded(graph, own_target, parts)

@@ -92,10 +92,11 @@ def fit(
     loss: Loss | None = None,
     corrupt: Callable[[Tensor], Tensor] | None = None,
     device: torch.device | str | None = None,
-    cuda_graph: bool = False,
+    cuda_graph: bool | None = None,
     seed: int = 0,
     progress: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 1,
 ) -> History:
     """Train `model` on `images` with Adam.
 
@@ -118,11 +119,14 @@ def fit(
         corrupt: spoils the input: x = corrupt(target), anew for every batch.
         device: where to train; `pick_device()` if left out.
         cuda_graph: record a step once and replay it, which takes most of the waiting out of training a small
-            network on a GPU. For losses and corruptions that stay on the GPU, and one process.
+            network on a GPU. For losses and corruptions that stay on the GPU, and one process. If left out, it is
+            done where nothing can stand in its way: for a plain VAE without `loss` and `corrupt`.
         seed: of the order of the images, of sampling and of corruption. Initial weights are the caller's.
         progress: show a bar with loss, parts, images/s and time left, in a notebook or a terminal.
         checkpoint: file that is rewritten after every epoch, and from which a later call with the same
             arguments resumes, bit for bit.
+        checkpoint_every: epochs from one writing to the next, where an epoch is shorter than that; the last one
+            is always written.
 
     Returns:
         A `History`.
@@ -154,16 +158,18 @@ def fit(
     _callables(loss=loss, corrupt=corrupt)
     if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
         raise TypeError(f"checkpoint must be a path or None, got {type(checkpoint).__name__}")
+    checkpoint_every = _check.count("checkpoint_every", checkpoint_every)
     loss_of = _loss_of(model, loss)
     device = _check.device(pick_device() if device is None else device)
     model.to(device)
     images = images.to(device)  # all of them, once: a step then waits for nothing
     processes = Processes(device)
-    _graphable(cuda_graph, device, processes)
+    by_hand = None if loss or processes.together else NegativeElbo.of(model)
+    record = _recorded(cuda_graph, device, processes, ours=by_hand is not None and corrupt is None)
     # One kernel for all parameters: the cheapest large gain on a CPU. A graph reads lr from memory: a tensor.
-    step_size = torch.tensor(lr, device=device) if cuda_graph else lr
+    step_size = torch.tensor(lr, device=device) if record else lr
     fused = device.type in ("cpu", "cuda")
-    optimizer = torch.optim.Adam(model.parameters(), lr=step_size, fused=fused, capturable=cuda_graph)
+    optimizer = torch.optim.Adam(model.parameters(), lr=step_size, fused=fused, capturable=record)
     history = History()
     run = {"batch_size": batch_size, "lr": lr, "schedule": schedule, "seed": seed, "processes": processes.count}
     if schedule != "constant":  # where the rate stands depends on the length of the whole run
@@ -176,9 +182,8 @@ def fit(
         if checkpoint is not None and Path(checkpoint).exists():
             history = _load(Path(checkpoint), model, optimizer, run, processes)
         objective = processes.parallel(_Objective(model, loss_of), device)
-        by_hand = None if loss or cuda_graph or processes.together else NegativeElbo.of(model)
         step = _Step(objective, optimizer, corrupt, by_hand)
-        step = Replayed(step, min(batch_size, len(images))) if cuda_graph else step
+        step = Replayed(step, asked=bool(cuda_graph)) if record else step
         bar = _bar(progress and processes.rank == 0, epochs * len(images), len(history.epochs) * len(images))
         model.train()
         try:
@@ -187,7 +192,7 @@ def fit(
                 rates = _rates(SCHEDULES[schedule], lr, epoch, epochs, math.ceil(len(images) / batch_size))
                 parts = _epoch(step, images, batch_size, optimizer, rates, bar, processes)
                 _record(history, epoch, parts, time.perf_counter() - started)
-                if checkpoint is not None:
+                if checkpoint is not None and (epoch % checkpoint_every == 0 or epoch == epochs):
                     _save(Path(checkpoint), model, optimizer, run, history, processes)
         except KeyboardInterrupt:
             if processes.together:  # the others may be a step further, and wait
@@ -246,13 +251,17 @@ def evaluate(
     return (total / len(images)).item()
 
 
-def _graphable(cuda_graph: object, device: torch.device, processes: Processes) -> None:
+def _recorded(cuda_graph: object, device: torch.device, processes: Processes, ours: bool) -> bool:
+    """Whether steps are recorded: as asked, and where nothing was asked on a GPU whose steps are ours alone."""
+    if cuda_graph is None:
+        return ours and device.type == "cuda"
     if not isinstance(cuda_graph, bool):
-        raise TypeError(f"cuda_graph must be True or False, got {type(cuda_graph).__name__}")
+        raise TypeError(f"cuda_graph must be True, False or None, got {type(cuda_graph).__name__}")
     if cuda_graph and (device.type != "cuda" or processes.together):
         raise ValueError(
             f"cuda_graph must be False but for one process on a GPU, got True, {processes.count} on {device}"
         )
+    return cuda_graph
 
 
 def _callables(**functions: object) -> None:
@@ -331,32 +340,55 @@ class _Step:
 class _Update:
     """`optimizer.step()` on the same state, without the bookkeeping that Adam does anew at every step.
 
-    In Python, that takes as long as the arithmetic, which has driven it out of the processor's caches.
+    In Python, that takes as long as the arithmetic, which has driven it out of the processor's caches. On a GPU, the
+    time is that of a block of threads, which goes through 65,536 numbers of a weight; in a recorded step, where many
+    small tensors cost nothing to name, each weight is therefore updated as many, and more blocks share the work.
     """
 
     def __init__(self, optimizer: torch.optim.Adam) -> None:
         self.optimizer = optimizer
         self.state: list[list[Tensor]] | None = None  # Adam makes it at its first step
         group = optimizer.param_groups[0]
-        self.settings = {name: group[name] for name in ("fused", "weight_decay", "eps", "maximize", "amsgrad")}
+        names = ("fused", "capturable", "weight_decay", "eps", "maximize", "amsgrad")
+        self.settings = {name: group[name] for name in names}
         self.settings["beta1"], self.settings["beta2"] = group["betas"]
+        self.in_pieces = group["capturable"]
 
     def __call__(self) -> None:
         group = self.optimizer.param_groups[0]
         weights = group["params"]
         gradients = [weight.grad for weight in weights]
         missing = any(gradient is None for gradient in gradients)
-        if missing or self.state is None or group["capturable"]:
+        if missing or self.state is None:
             self.optimizer.step()
             self.state = None if missing else self._state(weights)
             return
+        if self.in_pieces:
+            weights, gradients = self._pieces(weights), self._pieces(gradients)
         with torch.no_grad():
             adam(weights, gradients, *self.state, lr=group["lr"], **self.settings)
 
     def _state(self, weights: list[Tensor]) -> list[list[Tensor]]:
         state = [self.optimizer.state[weight] for weight in weights]
         means, squares, steps = ([of[name] for of in state] for name in ("exp_avg", "exp_avg_sq", "step"))
+        if self.in_pieces:
+            # Each piece has a step of its own; the first piece of a weight that of the optimizer, which is saved.
+            counted = zip(steps, (len(_views(weight, weight)) for weight in weights), strict=True)
+            steps = [step.clone() if piece else step for step, pieces in counted for piece in range(pieces)]
+            means, squares = self._pieces(means), self._pieces(squares)
         return [means, squares, [], steps]
+
+    def _pieces(self, tensors: list[Tensor]) -> list[Tensor]:
+        weights = self.optimizer.param_groups[0]["params"]
+        return [view for tensor, weight in zip(tensors, weights, strict=True) for view in _views(tensor, weight)]
+
+
+PIECE = 2**13
+
+
+def _views(tensor: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    """What belongs to a weight, a piece at a time; whole, if the weight does not lie in memory as it is read."""
+    return tensor.detach().reshape(-1).split(PIECE) if weight.is_contiguous() else (tensor,)
 
 
 def _epoch(

@@ -7,7 +7,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -35,6 +36,17 @@ def literature_network(seed: int = 0) -> ae.VAE:
 def test_elbo(vae: ae.VAE, images: torch.Tensor) -> float:
     """One-sample ELBO on grey test images, nats: the same noise for all."""
     return -ae.evaluate(vae, images.to(next(vae.parameters()).device), seed=0)
+
+
+@contextmanager
+def tf32() -> Iterator[None]:
+    """TF32 for the products inside, and what was set before afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def interleaved(contenders: dict[str, Callable[[], object]], rounds: int) -> list[dict[str, float]]:

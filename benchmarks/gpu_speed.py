@@ -1,4 +1,4 @@
-"""One epoch on a GPU, by turns: the eager loop, `ae.fit`, `ae.fit` with its step recorded, and the limit of the card.
+"""One epoch on a GPU, by turns: the eager loop, `ae.fit` with and without a recorded step, and the limit of the card.
 
     python benchmarks/gpu_speed.py
 
@@ -9,8 +9,7 @@ TF32, products of float32 matrices have 10 binary digits instead of 23; the test
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 import common
@@ -28,20 +27,9 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-@contextmanager
-def tf32() -> Iterator[None]:
-    """TF32 for the products inside, and what was set before afterwards."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
 def in_tf32(train: Callable[[int], None]) -> Callable[[int], None]:
     def trained(epochs: int) -> None:
-        with tf32():
+        with common.tf32():
             train(epochs)
 
     return trained
@@ -79,7 +67,7 @@ def ceilings(device: torch.device, size: int = 8192) -> dict[str, float]:
     found = {"bytes": 2 * source.nbytes / best(partial(target.copy_, source))}
     multiply = partial(torch.mm, left, right, out=product)
     found["float32"] = 2 * size**3 / best(multiply)
-    with tf32():
+    with common.tf32():
         found["TF32"] = 2 * size**3 / best(multiply)
     return found
 
@@ -93,7 +81,7 @@ def contenders(digits: torch.Tensor) -> dict[str, training_speed.Contender]:
     def made(make: Callable[..., training_speed.Contender], **options: object) -> training_speed.Contender:
         return make(common.network().to(digits.device), digits, **options)
 
-    found = {"naive": made(training_speed.naive), "fit": made(training_speed.fit)}
+    found = {"naive": made(training_speed.naive), "steps": made(training_speed.fit, cuda_graph=False)}
     if digits.device.type == "cuda":
         found["graph"] = made(training_speed.fit, cuda_graph=True)
         found["graph, TF32"] = made(training_speed.fit, cuda_graph=True)

@@ -42,8 +42,8 @@ MEANING = {
 }
 GPU_NAMES = {
     "naive": "eager loop",
-    "fit": "`ae.fit`",
-    "graph": "`ae.fit(cuda_graph=True)`",
+    "steps": "`ae.fit`, each step from Python",
+    "graph": "`ae.fit`, step recorded",
     "graph, TF32": "the same with TF32",
 }
 GROWTH_INCHES = (7.2, 2.9)

@@ -224,9 +224,10 @@ CASES = {
             "loss": (None, [*LOSSES, lambda m, x, t: x.sum()]),
             "corrupt": (None, [3, "mask"]),
             "device": ("cpu", DEVICES),
-            "cuda_graph": (False, [None, 1, "yes", True]),  # there is a graph only on a GPU
+            "cuda_graph": (None, [1, "yes", True]),  # there is a graph only on a GPU
             "seed": (0, [*COUNTS[:4], -1, 2**70]),
             "checkpoint": (None, [3, b"x", torch.nn]),
+            "checkpoint_every": (1, COUNTS),
         },
     ),
     "fit without a loss": (

@@ -172,24 +172,61 @@ def test_the_stages_of_a_run_go_on_after_a_stop(digits, tmp_path, monkeypatch):
         return bound(vae, x, k)
 
     monkeypatch.setattr(mnist_likelihood, "negative_bound", noted)
-    run = {"images": digits[:128], "k": 50, "seed": 0, "epochs": 10, "state": tmp_path / "state.safetensors"}
+    way, state = mnist_likelihood.ON_CPU[50], tmp_path / "state.safetensors"
+    run = {"images": digits[:128], "ways": [way], "seed": 0, "epochs": 10, "state": state}
     with pytest.raises(InterruptedError):  # in the second of the two steps of the seventh epoch
-        mnist_likelihood.train(common.literature_network(), **run)
-    mnist_likelihood.train(common.literature_network(), **run)
+        mnist_likelihood.train(torch.nn.ModuleList([common.literature_network()]), **run)
+    mnist_likelihood.train(torch.nn.ModuleList([common.literature_network()]), **run)
     assert seen == [5, 5, 5, "stop", 5, 5, 5, 5, 50, 50, 50, 50]
+
+
+def test_a_run_stopped_by_hand_is_not_taken_for_a_finished_one(digits, tmp_path, monkeypatch):
+    def stop(vae, x, k):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mnist_likelihood, "negative_bound", stop)
+    ways, state = [mnist_likelihood.Recipe(2, 64, {0: 5}, "float32")], tmp_path / "state.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        mnist_likelihood.train(torch.nn.ModuleList([common.literature_network()]), ways, digits[:128], 0, 2, state)
+    assert not state.with_suffix(".minutes").exists()
 
 
 def test_a_finished_run_is_skipped_and_one_of_another_recipe_is_not(monkeypatch):
     kept, begun = common.load("mnist_likelihood"), []
     monkeypatch.setattr(common, "load", lambda name: kept)
     monkeypatch.setattr(common, "save", lambda name, runs: None)
-    monkeypatch.setattr(mnist_likelihood, "run", lambda k, *_: begun.append(k) or {})
+    monkeypatch.setattr(mnist_likelihood, "run", lambda jobs, *_: begun.append(jobs) or [])
     monkeypatch.setattr(sys, "argv", ["", "5", "--epochs", "700", "--device", "cpu"])
     mnist_likelihood.main()
     assert begun == []
     monkeypatch.setattr(mnist_likelihood, "RATE", 2 * mnist_likelihood.RATE)
     mnist_likelihood.main()
-    assert begun == [5]
+    assert begun == [[(5, 0)]]
+    monkeypatch.setattr(sys, "argv", ["", "1", "5", "--seeds", "0", "1", "--device", "cpu"])
+    mnist_likelihood.main()
+    assert begun[1:] == [[(1, 0)], [(1, 1)], [(5, 0)], [(5, 1)]]  # on a CPU one by one
+
+
+def test_models_that_learn_side_by_side_learn_what_they_learn_alone(digits, tmp_path):
+    """But for their noise. Without it, and in the same order of images, to the same weights."""
+    way = mnist_likelihood.Recipe(2, 64, {0: 1}, "float32")
+    black = (digits[:128] > 0.5).float()  # binarized as they are, whatever the noise
+
+    def learned(seeds, name):
+        models = torch.nn.ModuleList(common.literature_network(seed) for seed in seeds)
+        for model in models:
+            with torch.no_grad():  # a posterior that is a point
+                model.encoder[-1].weight[50:] = 0
+                model.encoder[-1].bias[50:] = -60
+            model.encoder[-1].weight.register_hook(lambda gradient: gradient * (torch.arange(100) < 50)[:, None])
+            model.encoder[-1].bias.register_hook(lambda gradient: gradient * (torch.arange(100) < 50))
+        ways = [way] * len(seeds)
+        mnist_likelihood.train(models, ways, black, 0, 1, tmp_path / f"{name}.safetensors")
+        return models
+
+    together, alone = learned([1, 2], "together"), learned([2], "alone")
+    for mine, theirs in zip(together[1].parameters(), alone[0].parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 @pytest.mark.parametrize(("k", "kind"), [(1, torch.float32), (5, torch.bfloat16)])
@@ -197,9 +234,10 @@ def test_the_products_of_training_have_the_precision_that_the_page_states(k, kin
     vae, kinds = common.literature_network(), []
     for layer in (vae.encoder[1], vae.decoder[5]):
         layer.register_forward_hook(lambda layer, given, output: kinds.append(output.dtype))
-    loss = mnist_likelihood.loss(k, steps=1)(vae, digits[:8], digits[:8])
-    loss.mean().backward()
-    assert mnist_likelihood.precision(k) == kind
+    way = mnist_likelihood.recipe(k, torch.device("cpu"))
+    (loss,) = mnist_likelihood.loss([way], steps=1)(torch.nn.ModuleList([vae]), digits[:8], digits[:8]).values()
+    loss.backward()
+    assert str(kind) == f"torch.{way.precision}"
     assert kinds == [kind, kind]
     assert loss.dtype == vae.encoder[1].weight.grad.dtype == torch.float32
 
@@ -275,7 +313,7 @@ def test_tf32_is_for_what_stands_inside():
 )
 def test_the_benchmark_of_a_gpu_reports_every_way_beside_the_limit(device):
     result = json.loads(json.dumps(gpu_speed.run(images=512, rounds=2, device=device, size=128)))
-    ways = {"cpu": {"naive", "fit"}, "cuda": {"naive", "fit", "graph", "graph, TF32"}}[device]
+    ways = {"cpu": {"naive", "steps"}, "cuda": {"naive", "steps", "graph", "graph, TF32"}}[device]
     assert set(result["rounds"][0]) == set(result["test_elbo"]) == ways
     elbos = list(result["test_elbo"].values())
     assert max(elbos) - min(elbos) < 0.1 * abs(min(elbos))  # the same training, other noise

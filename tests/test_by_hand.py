@@ -190,13 +190,18 @@ def test_fit_says_what_it_always_said_of_data_that_do_not_fit():
 # Adam
 
 
+@pytest.mark.parametrize("in_pieces", [False, True])  # True where a step is recorded, on a GPU
 @pytest.mark.parametrize("frozen", [False, True])
-def test_an_update_is_adams_step_to_the_bit(frozen):
+def test_an_update_is_adams_step_to_the_bit(frozen, in_pieces, monkeypatch):
+    monkeypatch.setattr(training, "PIECE", 8)
     ours, target = vae_of(), images()
     ours.decoder[1].weight.requires_grad_(not frozen)
+    with torch.no_grad():  # a weight that lies in memory column by column
+        ours.encoder[1].weight.set_(ours.encoder[1].weight.t().contiguous().t())
     theirs = copy.deepcopy(ours)
     optimizers = [torch.optim.Adam(vae.parameters(), lr=0.01, fused=True) for vae in (ours, theirs)]
     update = training._Update(optimizers[0])
+    update.in_pieces = in_pieces
     for step in range(5):
         for vae, optimizer, change in zip((ours, theirs), optimizers, (update, optimizers[1].step), strict=True):
             torch.manual_seed(step)

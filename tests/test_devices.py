@@ -4,14 +4,17 @@ A machine without a GPU tells too: with "meta" as torch's default device, a tens
 holds no numbers, and what is computed with it fails.
 """
 
+import copy
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn as nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import aecore as ae
+from aecore import _check
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -44,6 +47,7 @@ CALLS = {
     "squared_error": lambda: ae.squared_error(X, BINARY),
     "bernoulli_log_prob": lambda: ae.bernoulli_log_prob(X, BINARY),
     "gaussian_log_prob": lambda: ae.gaussian_log_prob(X, BINARY, 0.5),
+    "gaussian_log_prob with a sigma each": lambda: ae.gaussian_log_prob(X, BINARY, X + 0.5),
     "l1_sparsity": lambda: ae.l1_sparsity(FLAT),
     "kl_sparsity": lambda: ae.kl_sparsity(FLAT, 0.1),
     "reparameterize": lambda: ae.reparameterize(FLAT, FLAT, FLAT),
@@ -66,8 +70,32 @@ CALLS = {
     "fit through autograd": lambda: trained(BATCH_NORM),
     "fit of an autoencoder": lambda: trained(AUTOENCODER, corrupt=lambda x: ae.mask(x, 0.5)),
     "fit in one cycle": lambda: trained(VAE, schedule="one_cycle"),
-    "the bound of the literature": lambda: trained(VAE, loss=mnist_likelihood.loss(5, steps=4)),
+    "the bound of the literature": lambda: trained(
+        nn.ModuleList([VAE]), loss=mnist_likelihood.loss([mnist_likelihood.ON_CPU[5]], steps=4)
+    ),
 }
+IN_TRAINING = [
+    "add_gaussian",
+    "Autoencoder",
+    "bernoulli_kl",
+    "bernoulli_log_prob",
+    "binarize",
+    "gaussian_kl",
+    "gaussian_kl_full",
+    "gaussian_log_prob",
+    "gaussian_log_prob with a sigma each",
+    "iwae_bound",
+    "kl_sparsity",
+    "l1_sparsity",
+    "mask",
+    "reparameterize",
+    "reparameterize_full",
+    "salt_and_pepper",
+    "squared_error",
+    "VAE",
+    "VAE with a Gaussian",
+    "VAE.log_weights",
+]
 MADE_ANYWHERE = {"mlp", "conv_encoder", "conv_decoder"}  # as torch's layers: on the default device
 NO_TENSORS = {"History", "pick_device", "payload_size"}
 FILES = {"dataset", "fashion_mnist", "read_pictures", "write_pictures"}  # read and written on the CPU
@@ -88,6 +116,40 @@ def test_nothing_is_made_elsewhere_than_the_input_lies(name):
     with torch.device("meta"):
         result = CALLS[name]()
     assert result.device.type == "cpu"
+    assert result.isfinite().all()
+
+
+class NothingIsRead(TorchDispatchMode):
+    """Fails where a number leaves its tensor: on a GPU, Python would wait for it, and a recorded step could not."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func not in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default), func
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", IN_TRAINING)
+def test_a_term_of_a_loss_reads_no_number_once_the_data_are_trusted(name):
+    with _check.trusted(), NothingIsRead():
+        CALLS[name]()
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), NothingIsRead():
+        CALLS[name]()  # it looks at values otherwise
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("name", IN_TRAINING)
+def test_a_gpu_never_waits_in_a_term_of_a_loss(name, monkeypatch):
+    for what in ("X", "FLAT", "BINARY", "EYES"):
+        monkeypatch.setitem(globals(), what, globals()[what].cuda())
+    for what in ("VAE", "GAUSSIAN", "AUTOENCODER"):
+        monkeypatch.setitem(globals(), what, copy.deepcopy(globals()[what]).cuda())
+    with _check.trusted():
+        CALLS[name]()  # libraries are set up
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            result = CALLS[name]()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert result.is_cuda
     assert result.isfinite().all()
 
 

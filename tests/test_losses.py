@@ -12,6 +12,7 @@ import torch
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
 import aecore as ae
+from aecore import losses
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -136,6 +137,19 @@ def test_bernoulli_log_prob_is_scipys():
     logits, x = torch.randn(4, 1, 3, 3), torch.bernoulli(torch.full((4, 1, 3, 3), 0.4))
     theirs = scipy.stats.bernoulli.logpmf(x.numpy(), logits.sigmoid().numpy()).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(ae.bernoulli_log_prob(logits, x).numpy(), theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gpu_and_a_cpu_have_two_ways_to_one_log_probability(dtype):
+    """Both run on either: which one a device takes is a matter of speed."""
+    logits = torch.cat(
+        [torch.randn(3, 2, 252) * 4, torch.tensor([0.0, 30.0, -30.0, 1e4, -1e4, 88.0]).expand(3, 2, 6)], -1
+    )
+    x = torch.rand(2, 258)  # broadcasts, as one picture to many draws
+    logits, x = logits.to(dtype), x.to(dtype)
+    ours, theirs = (way(logits, x) for way in (losses._rows_by_products, losses._rows_in_one_pass))
+    torch.testing.assert_close(ours, theirs)
+    assert ours.shape == theirs.shape == (3, 2)
 
 
 @pytest.mark.parametrize("pixels", [1, 126, 127, 784, 10_007, 4 * 2520])

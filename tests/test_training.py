@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
@@ -250,6 +250,28 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, unin
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_a_checkpoint_is_written_as_often_as_asked_and_at_the_end(tmp_path, uninterrupted, monkeypatch):
+    written, write = [], training._write
+    monkeypatch.setattr(training, "_write", lambda *args: written.append(args[-2].epochs[-1]) or write(*args))
+    run = {**RUN, "checkpoint": tmp_path / "run", "checkpoint_every": 3}
+    ae.fit(fresh_vae(), IMAGES, epochs=4, **run)
+    assert written == [3, 4]
+    (tmp_path / "run").unlink()
+    written.clear()
+
+    def killed(x):
+        if written:
+            raise InterruptedError
+        return noisy(x)
+
+    with pytest.raises(InterruptedError):
+        ae.fit(fresh_vae(), IMAGES, epochs=9, **run | {"corrupt": killed})
+    model = fresh_vae()
+    assert ae.fit(model, IMAGES, epochs=4, **run).loss == uninterrupted[1].loss
+    assert same_parameters(model, uninterrupted[0])
+    assert written == [3, 4]
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted):
     model = fresh_vae()
     for epochs in (4, 2):
@@ -306,7 +328,8 @@ for when, moment in t.KILLS.items():  # each in a fork: starting Python and torc
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_bits(tmp_path, uninterrupted):
     path = os.pathsep.join([os.path.dirname(__file__), *filter(None, [os.environ.get("PYTHONPATH")])])
-    subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, check=True)
+    env = os.environ | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}  # CUDA does not survive a fork
+    subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env=env, check=True)
     for when in KILLS:
         model, steps = fresh_vae(), []
 
@@ -509,14 +532,15 @@ def test_a_gpu_is_used_if_present_and_its_randomness_given_back():
 
 @needs_gpu
 def test_a_run_on_the_cpu_does_not_touch_the_gpus_randomness():
-    state = torch.cuda.get_rng_state()
-    ae.fit(fresh_vae(), IMAGES, epochs=1, **RUN)
+    model, state = fresh_vae(), torch.cuda.get_rng_state()
+    ae.fit(model, IMAGES, epochs=1, **RUN)
     assert torch.equal(torch.cuda.get_rng_state(), state)
 
 
 @needs_gpu
-def test_a_run_resumed_on_the_gpu_ends_with_the_bits_of_an_uninterrupted_one(tmp_path):
-    run = {**RUN, "device": "cuda"}
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_a_run_resumed_on_the_gpu_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, cuda_graph):
+    run = {**RUN, "device": "cuda", "cuda_graph": cuda_graph}
     whole, resumed = fresh_vae(), fresh_vae()
     losses = ae.fit(whole, IMAGES, epochs=4, **run).loss
     ae.fit(fresh_vae(), IMAGES, epochs=2, **run, checkpoint=tmp_path / "run")
@@ -539,41 +563,113 @@ def test_data_on_another_device_than_the_model_is_refused_by_name():
         ae.squared_error(IMAGES.cuda(), IMAGES)
 
 
-def test_a_recorded_step_is_replayed_after_a_few_that_run_as_they_are(monkeypatch):
-    """The order of things, with a graph that is none: this machine may have no GPU to record on."""
+class NoGenerator:
+    """What a recording asks of a GPU's source of randomness."""
+
+    def __init__(self):
+        self.state = "as it was"
+
+    def clone_state(self):
+        return self.state
+
+    def graphsafe_set_state(self, state):
+        self.state = state
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """A graph and a generator that are none: this machine may have no GPU to record on."""
+    generator = NoGenerator()
+    monkeypatch.setattr(torch.cuda, "default_generators", {None: generator})
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
+    return generator
+
+
+def test_a_step_of_each_size_is_replayed_after_a_few_that_run_as_they_are(monkeypatch, no_gpu):
     ran, replayed = [], []
 
     class Graph:
         def replay(self):
+            (recorded,) = (recorded for recorded in step.recorded.values() if recorded.graph is self)
             replayed.append(recorded.target.clone())
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
     monkeypatch.setattr(Replayed, "_beside", lambda self, target: self.step(target))
-    recorded = Replayed(lambda target: ran.append(target.clone()) or {"loss": target.sum()}, 8, warm_up=2)
-    batches = [IMAGES[:3], *IMAGES.split(8)]  # six of 8, others at both ends
+    step = Replayed(lambda target: ran.append(target.clone()) or {"loss": target.sum()}, warm_up=2)
+    batches = [*IMAGES.split(8), *IMAGES.flip(0).split(8)]  # twice, as in two epochs: six of 8, one of 2
     for batch in batches:
-        recorded(batch)
-    assert [len(target) for target in ran] == [3, 8, 8, 8, 2]  # of another size, two to warm up, the one recorded
-    assert [target.tolist() for target in replayed] == [batch.tolist() for batch in batches[3:7]]
+        step(batch)
+    assert [len(target) for target in ran] == [8, 8, 8, 2, 2]  # two to warm up, and the one that is recorded
+    assert [target.tolist() for target in replayed] == [batch.tolist() for batch in batches[2:6] + batches[7:13]]
 
 
-def test_a_step_that_cannot_be_recorded_is_told(monkeypatch):
+def test_a_step_that_cannot_be_recorded_is_told_and_leaves_randomness_alone(no_gpu):
     def reads(target):
+        no_gpu.state = "in a recording"
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
     with pytest.raises(ValueError, match=r"cuda_graph must be False .* not permitted when stream is capturing"):
-        Replayed(reads, len(IMAGES), warm_up=0)(IMAGES)
+        Replayed(reads, warm_up=0)(IMAGES)
+    assert no_gpu.state == "as it was"
+
+
+def test_where_nobody_asked_for_a_recording_training_goes_on_without_one(no_gpu, monkeypatch):
+    @contextmanager
+    def graph(_):
+        yield
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    step = Replayed(lambda target: {"loss": target.sum()}, asked=False, warm_up=0)
+    assert [step(batch)["loss"].item() for batch in (IMAGES, IMAGES + 1)] == [IMAGES.sum(), (IMAGES + 1).sum()]
+    assert no_gpu.state == "as it was"
+
+
+@needs_gpu
+def test_a_plain_vae_is_recorded_unless_its_user_says_no_or_brings_code(monkeypatch):
+    recorded, record = [], Replayed._record
+    monkeypatch.setattr(Replayed, "_record", lambda self, target: recorded.append(1) or record(self, target))
+    run = {**RUN, "device": "cuda", "epochs": 2, "corrupt": None}
+    for expected, options in (
+        (1, {}),
+        (0, {"cuda_graph": False}),
+        (0, {"corrupt": noisy}),
+        (0, {"loss": lambda vae, x, target: vae.loss(x, target)}),
+        (1, {"loss": lambda vae, x, target: vae.loss(x, target), "cuda_graph": True}),
+    ):
+        recorded.clear()
+        ae.fit(plain_vae(), IMAGES, **run | options)
+        assert len(recorded) == expected, options
+
+
+def plain_vae(likelihood="bernoulli"):
+    torch.manual_seed(7)
+    return ae.VAE(ae.mlp([6, 16, 4]), ae.mlp([2, 16, 6]), likelihood)
+
+
+RECORDED = {
+    "an autoencoder": (lambda: ae.Autoencoder(nn.Linear(6, 2), nn.Linear(2, 6)), None),
+    "a plain VAE": (plain_vae, None),  # its gradient is written out
+    "a Gaussian VAE": (lambda: plain_vae("gaussian"), None),
+    "autograd": (plain_vae, lambda vae, x, target: vae.loss(x, target)),
+    "a bound": (plain_vae, lambda vae, x, target: -ae.iwae_bound(vae.log_weights(target, 5))),
+    "dropout": (fresh_vae, None),
+    "a penalty": (
+        lambda: ae.Autoencoder(ae.mlp([6, 8, 2]), ae.mlp([2, 6])),
+        lambda model, x, target: model.loss(x, target) + ae.l1_sparsity(model.encode(x)),
+    ),
+}
 
 
 @needs_gpu
 @pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
-def test_a_graph_learns_what_single_steps_learn(schedule):
-    run = {**RUN, "device": "cuda", "schedule": schedule, "epochs": 6, "corrupt": None}
-    model = ae.Autoencoder(nn.Linear(6, 2), nn.Linear(2, 6))
-    single, graph = copy.deepcopy(model), copy.deepcopy(model)
+@pytest.mark.parametrize("what", RECORDED)
+def test_a_graph_learns_what_single_steps_learn(what, schedule):
+    make, loss = RECORDED[what]
+    run = {**RUN, "device": "cuda", "schedule": schedule, "epochs": 8, "loss": loss, "corrupt": None}
+    single = make()
+    graph = copy.deepcopy(single)
     losses = ae.fit(single, IMAGES, **run).loss
     assert ae.fit(graph, IMAGES, **run, cuda_graph=True).loss == pytest.approx(losses, rel=1e-4)
     for mine, theirs in zip(graph.parameters(), single.parameters(), strict=True):
@@ -602,4 +698,5 @@ def test_a_loss_that_reads_numbers_cannot_be_recorded():
         return (model(x) - target).square().sum(dim=1) * (1 if target.sum().item() else 0)
 
     with pytest.raises(ValueError, match="cuda_graph must be False"):
-        ae.fit(fresh_vae(), IMAGES, epochs=2, **{**RUN, "device": "cuda"}, loss=loss, cuda_graph=True)
+        ae.fit(fresh_vae(), IMAGES, epochs=4, **{**RUN, "device": "cuda"}, loss=loss, cuda_graph=True)
+    assert torch.rand(100, device="cuda").std() > 0.1  # the generator does not stay in the recording
