@@ -107,6 +107,7 @@ def run(images: int = 60_000, rounds: int = 5, device: str = "cuda", size: int =
         **common.setting(),
         "gpu": torch.cuda.get_device_name(place) if place.type == "cuda" else "none",
         "images": images,
+        "batch": BATCH,
         "epochs": rounds + 1,
         "rounds": measured,
         "test_elbo": elbo,

@@ -16,6 +16,7 @@ import argparse
 import itertools
 import json
 import math
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -55,7 +56,7 @@ ON_CPU = {
     50: Recipe(220, 64, {0: 1, 0.5: 5, 0.8: 50}, "bfloat16"),
 }
 # A recorded step keeps its number of samples. All models learn in one step, so they have all else in common.
-ON_GPU = {k: Recipe(1600, 128, {0: k}, "TF32") for k in PUBLISHED}
+ON_GPU = {k: Recipe(1400, 128, {0: k}, "TF32") for k in PUBLISHED}
 
 
 def recipe(k: int, device: torch.device) -> Recipe:
@@ -157,9 +158,19 @@ def train(vaes: nn.ModuleList, ways: list[Recipe], images: Tensor, seed: int, ep
     seconds = clock() - started
     spent = state.with_suffix(".minutes")
     if begun < epochs:
-        # An earlier process may have been killed, and with it its clock: its epochs count as much as these.
-        spent.write_text(str(seconds / (epochs - begun) * epochs / 60))
+        # An earlier process may have been killed, and with it its clock: its epochs count by what theirs took.
+        typical = typical_seconds(history.seconds, ways[0].stages)
+        spent.write_text(str(seconds / 60 * sum(typical) / sum(typical[begun:])))
     return float(spent.read_text())
+
+
+def typical_seconds(seconds: list[float], stages: dict[float, int]) -> list[float]:
+    """For each epoch the median of its stage: one in which the machine slept was not more work."""
+    samples = [samples_at(stages, epoch / len(seconds)) for epoch in range(len(seconds))]
+    of_stage = {
+        k: statistics.median(second for second, its in zip(seconds, samples, strict=True) if its == k) for k in samples
+    }
+    return [of_stage[k] for k in samples]
 
 
 def _finished(state: Path) -> list[int]:
