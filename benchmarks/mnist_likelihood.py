@@ -13,6 +13,7 @@ Started again, a run that was stopped goes on where it was, and a finished one i
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import math
@@ -201,12 +202,13 @@ def run(
     device: torch.device,
 ) -> list[dict[str, object]]:
     """A row for each (k, seed), after all of them have learned in one run."""
-    (_, seed), ks, seeds = jobs[0], *("-".join(map(str, sorted(set(part)))) for part in zip(*jobs, strict=True))
-    name = f"mnist-k{ks}-seed{seeds}-epochs{epochs}"
+    # With another recipe it is another run: it must not go on from the old one's state.
+    recipes = hashlib.sha256(json.dumps([said(k, device) for k, _ in jobs]).encode()).hexdigest()[:8]
+    name = f"mnist-{'_'.join(f'k{k}-seed{seed}' for k, seed in jobs)}-epochs{epochs}-{recipes}"
     STATES.mkdir(parents=True, exist_ok=True)
     vaes = nn.ModuleList(ae.start_at_mean(common.literature_network(seed), train_images) for _, seed in jobs).to(device)
     ways = [recipe(k, device) for k, _ in jobs]
-    minutes = train(vaes, ways, train_images, seed, epochs, STATES / f"{name}.safetensors")
+    minutes = train(vaes, ways, train_images, jobs[0][1], epochs, STATES / f"{name}.safetensors")
     # Binarized once, the same for every model.
     binary = ae.binarize(test_images, "dynamic", generator=torch.Generator().manual_seed(0)).to(device)
     rows = []

@@ -318,7 +318,11 @@ def recipe_said(run: dict) -> str:
     samples = [f"{first} sample" + ("s" if first > 1 else "")]
     samples += [f"{samples} after {100 * share:.0f} % of the epochs" for share, samples in later]
     rest = f"batches of {run['batch_size']}, rate {run['lr']:g}, {run['gradient']} gradient, {run['precision']}"
-    together = f", {run['side_by_side']} models side by side in one recorded step" if run["side_by_side"] > 1 else ""
+    together = (
+        f", {run['side_by_side']} models side by side in one recorded step, on the same batches"
+        if run["side_by_side"] > 1
+        else ""
+    )
     where = "one core" if run["device"] == "cpu" else f"{run['device']}{together}"
     return f"{', '.join(samples)}; {rest}; minutes of {where}"
 
