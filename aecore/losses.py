@@ -240,11 +240,11 @@ def _bernoulli_rows(logits: Tensor, x: Tensor) -> Tensor:
     """x·l − log(1 + e^l), summed over the last dimension; x broadcasts to the logits."""
     dtype = torch.promote_types(logits.dtype, x.dtype)
     precise = torch.promote_types(dtype, torch.float32)
-    of_rows = _rows_by_products if logits.device.type == "cpu" else _rows_in_one_pass
+    of_rows = _rows_by_products if logits.device.type == "cpu" else _rows_by_softplus
     return of_rows(logits.to(precise), x.to(precise)).to(dtype)
 
 
-def _rows_in_one_pass(logits: Tensor, x: Tensor) -> Tensor:
+def _rows_by_softplus(logits: Tensor, x: Tensor) -> Tensor:
     """For a GPU, which waits for memory and not for logarithms. log(1 + e^l) is l beyond 40, even in float64."""
     return F.softplus(logits, threshold=40).addcmul_(logits, x, value=-1).sum(dim=-1).neg_()
 

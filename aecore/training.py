@@ -125,8 +125,8 @@ def fit(
         progress: show a bar with loss, parts, images/s and time left, in a notebook or a terminal.
         checkpoint: file that is rewritten after every epoch, and from which a later call with the same
             arguments resumes, bit for bit.
-        checkpoint_every: epochs from one writing to the next, where an epoch is shorter than that; the last one
-            is always written.
+        checkpoint_every: epochs from one writing to the next, for runs whose epochs are shorter than a writing; a
+            run cut short loses those since. The last epoch is always written.
 
     Returns:
         A `History`.
@@ -165,11 +165,11 @@ def fit(
     images = images.to(device)  # all of them, once: a step then waits for nothing
     processes = Processes(device)
     by_hand = None if loss or processes.together else NegativeElbo.of(model)
-    record = _recorded(cuda_graph, device, processes, ours=by_hand is not None and corrupt is None)
+    graphed = _graphed(cuda_graph, device, processes, ours=by_hand is not None and corrupt is None)
     # One kernel for all parameters: the cheapest large gain on a CPU. A graph reads lr from memory: a tensor.
-    step_size = torch.tensor(lr, device=device) if record else lr
+    step_size = torch.tensor(lr, device=device) if graphed else lr
     fused = device.type in ("cpu", "cuda")
-    optimizer = torch.optim.Adam(model.parameters(), lr=step_size, fused=fused, capturable=record)
+    optimizer = torch.optim.Adam(model.parameters(), lr=step_size, fused=fused, capturable=graphed)
     history = History()
     run = {"batch_size": batch_size, "lr": lr, "schedule": schedule, "seed": seed, "processes": processes.count}
     if schedule != "constant":  # where the rate stands depends on the length of the whole run
@@ -183,7 +183,7 @@ def fit(
             history = _load(Path(checkpoint), model, optimizer, run, processes)
         objective = processes.parallel(_Objective(model, loss_of), device)
         step = _Step(objective, optimizer, corrupt, by_hand)
-        step = Replayed(step, asked=bool(cuda_graph)) if record else step
+        step = Replayed(step, asked=bool(cuda_graph)) if graphed else step
         bar = _bar(progress and processes.rank == 0, epochs * len(images), len(history.epochs) * len(images))
         model.train()
         try:
@@ -251,7 +251,7 @@ def evaluate(
     return (total / len(images)).item()
 
 
-def _recorded(cuda_graph: object, device: torch.device, processes: Processes, ours: bool) -> bool:
+def _graphed(cuda_graph: object, device: torch.device, processes: Processes, ours: bool) -> bool:
     """Whether steps are recorded: as asked, and where nothing was asked on a GPU whose steps are ours alone."""
     if cuda_graph is None:
         return ours and device.type == "cuda"
@@ -383,7 +383,7 @@ class _Update:
         return [view for tensor, weight in zip(tensors, weights, strict=True) for view in _views(tensor, weight)]
 
 
-PIECE = 2**13
+PIECE = 2**13  # the quickest of 2¹¹ to 2¹⁶ on an H200, beside its neighbours
 
 
 def _views(tensor: Tensor, weight: Tensor) -> tuple[Tensor, ...]:

@@ -168,10 +168,11 @@ def train(vaes: nn.ModuleList, ways: list[Recipe], images: Tensor, seed: int, ep
 def typical_seconds(seconds: list[float], stages: dict[float, int]) -> list[float]:
     """For each epoch the median of its stage: one in which the machine slept was not more work."""
     samples = [samples_at(stages, epoch / len(seconds)) for epoch in range(len(seconds))]
-    of_stage = {
-        k: statistics.median(second for second, its in zip(seconds, samples, strict=True) if its == k) for k in samples
-    }
-    return [of_stage[k] for k in samples]
+    of_stage: dict[int, list[float]] = {}
+    for k, second in zip(samples, seconds, strict=True):
+        of_stage.setdefault(k, []).append(second)
+    typical = {k: statistics.median(of) for k, of in of_stage.items()}
+    return [typical[k] for k in samples]
 
 
 def _finished(state: Path) -> list[int]:

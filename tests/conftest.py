@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn as nn
 from torch.distributions import MultivariateNormal
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import aecore as ae
 
@@ -19,6 +20,25 @@ if "AECORE_MUST_BE_IN" in os.environ:  # set by tests/mutants.py: never test the
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+
+class NumbersRead(TorchDispatchMode):
+    """Notes where a number leaves its tensor: on a GPU, Python waits for it, and a recorded step cannot do it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default):
+            self.by.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def numbers_read():
+    """`with numbers_read() as read:`, and `read.by` has an entry for each number that was read."""
+    return NumbersRead
 
 
 @pytest.fixture

@@ -191,6 +191,12 @@ def test_a_run_stopped_by_hand_is_not_taken_for_a_finished_one(digits, tmp_path,
     assert not state.with_suffix(".minutes").exists()
 
 
+def test_an_epoch_counts_by_the_median_of_its_stage():
+    """So that a night in which the machine slept is not taken for work, and a stage with more samples for more."""
+    seconds = [1.0, 9000.0, 2.0, 3.0, 10.0, 11.0, 12.0, 400.0]
+    assert mnist_likelihood.typical_seconds(seconds, {0: 1, 0.5: 5}) == [2.5] * 4 + [11.5] * 4
+
+
 def test_a_finished_run_is_skipped_and_one_of_another_recipe_is_not(monkeypatch):
     kept, begun = common.load("mnist_likelihood"), []
     monkeypatch.setattr(common, "load", lambda name: kept)
