@@ -10,13 +10,16 @@ import hashlib
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-import torchvision
 from torch import Tensor
 
-from aecore import _check
+from aecore import _check, _random
+from aecore._cache import cache_folder
+from aecore._extra import lab_package
 
 __all__ = ["add_gaussian", "binarize", "dataset", "fashion_mnist", "mask", "mnist", "salt_and_pepper"]
 
@@ -28,22 +31,24 @@ _SHA256 = {
 
 
 @functools.cache
-def _embedded(file_name: str) -> dict[str, np.ndarray]:
+def _embedded(file_name: str) -> dict[str, npt.NDArray[np.uint8]]:
     """Read an embedded archive once, after comparing its SHA-256, without pickle."""
     path, expected = _ASSETS / file_name, _SHA256[file_name]
     if not path.exists():
-        raise FileNotFoundError(f"{path}, SHA-256 {expected}, is missing from the installed aecore; reinstall it")
+        raise FileNotFoundError(f"{path} must have SHA-256 {expected}, got no file; reinstall aecore")
     content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
         raise ValueError(
-            f"{path} is truncated or altered: its SHA-256 is {found}, expected {expected}; reinstall aecore"
+            f"{path} must have SHA-256 {expected}, got {digest}: it is truncated or altered; reinstall aecore"
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
-def _pair(images: np.ndarray, labels: np.ndarray, device: torch.device | str | None) -> tuple[Tensor, Tensor]:
+def _pair(
+    images: npt.NDArray[np.uint8], labels: npt.NDArray[Any], device: torch.device | str | None
+) -> tuple[Tensor, Tensor]:
     """uint8 (n, h, w) or (n, h, w, c) and labels (n,) -> float32 (n, c, h, w) in [0, 1] and int64 (n,)."""
     device = None if device is None else _check.device(device)
     images = images[..., None] if images.ndim == 3 else images
@@ -118,22 +123,22 @@ def dataset(
     root: str | os.PathLike[str] | None = None,
     device: torch.device | str | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Any labelled image set of `torchvision.datasets` that fits in memory, in this book's format.
+    """A labelled image set of `torchvision.datasets`, whole, in this book's format.
 
     torchvision downloads it at the first call and compares its own checksums.
 
     Args:
-        name: a class of `torchvision.datasets` with `train=` and `download=`, such as "KMNIST",
-            "FashionMNIST" or "CIFAR10".
+        name: "KMNIST", "FashionMNIST", "QMNIST", "CIFAR10", "CIFAR100" or "MNIST".
         split: "train" or "test".
-        root: folder of the downloaded files; `~/.cache/aecore` if left out.
+        root: folder of the downloaded files; `$XDG_CACHE_HOME/aecore` or `~/.cache/aecore` if left out.
         device: where the tensors are placed; the CPU if left out.
 
     Returns:
         images, float32 of shape (n, channels, height, width) in [0, 1], and labels, int64 of shape (n,).
 
     Raises:
-        ValueError: for an unknown name or split.
+        TypeError, ValueError: for an unknown name or split, or a root that is no path.
+        ImportError: without torchvision, which comes with `pip install "aecore[lab]"`.
         ConnectionError: if the set is not in `root` and cannot be downloaded; it says what to do.
 
     Example:
@@ -141,21 +146,19 @@ def dataset(
         >>> ae.dataset("NoSuchSet")
         Traceback (most recent call last):
         ...
-        ValueError: name must be a class of torchvision.datasets with train= and download=, such as ...
+        ValueError: name must be one of 'KMNIST', 'FashionMNIST', ..., got 'NoSuchSet'
     """
-    supported = ("KMNIST", "FashionMNIST", "QMNIST", "CIFAR10", "CIFAR100", "MNIST")
-    if not isinstance(name, str) or name not in supported:
-        raise ValueError(
-            "name must be a class of torchvision.datasets with train= and download=, such as "
-            f"{', '.join(supported)}, got {name!r}"
-        )
+    _check.choice("name", name, ("KMNIST", "FashionMNIST", "QMNIST", "CIFAR10", "CIFAR100", "MNIST"))
     _check.choice("split", split, ("train", "test"))
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     if root is not None and not isinstance(root, str | os.PathLike):
         raise TypeError(f"root must be a path, got {type(root).__name__}")
-    root = Path(root) if root is not None else Path(cache) / "aecore"
     try:
-        loaded = getattr(torchvision.datasets, name)(str(root), train=split == "train", download=True)
+        root = cache_folder() if root is None else Path(root).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"root must be given where the user has no home, got {root} ({error})") from error
+    sets = lab_package("torchvision.datasets", "aecore.dataset")
+    try:
+        loaded = getattr(sets, name)(str(root), train=split == "train", download=True)
     except (OSError, RuntimeError) as error:
         raise ConnectionError(
             f"{name} is not complete in {root} and could not be downloaded ({error}). Connect to the network "
@@ -164,13 +167,6 @@ def dataset(
         ) from error
     labels = np.asarray(loaded.targets)
     return _pair(np.asarray(loaded.data), labels[:, 0] if labels.ndim == 2 else labels, device)
-
-
-def _uniform_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Uniform numbers of the shape of `x`, drawn where the generator lives, placed where `x` lives."""
-    _check.generator(generator)
-    source = generator.device if generator is not None else x.device
-    return torch.rand(x.shape, generator=generator, device=source, dtype=x.dtype).to(x.device)
 
 
 def mask(x: Tensor, rate: float, *, generator: torch.Generator | None = None) -> Tensor:
@@ -196,7 +192,7 @@ def mask(x: Tensor, rate: float, *, generator: torch.Generator | None = None) ->
     """
     _check.tensor("x", x)
     rate = _check.number("rate", rate, low=0, high=1)
-    return x.masked_fill(_uniform_like(x, generator) < rate, 0)
+    return x.masked_fill(_random.uniform_like(x, generator) < rate, 0)
 
 
 def add_gaussian(x: Tensor, std: float, *, generator: torch.Generator | None = None) -> Tensor:
@@ -222,17 +218,14 @@ def add_gaussian(x: Tensor, std: float, *, generator: torch.Generator | None = N
     """
     _check.tensor("x", x)
     std = _check.number("std", std, low=0)
-    _check.generator(generator)
-    source = generator.device if generator is not None else x.device
-    noise = torch.randn(x.shape, generator=generator, device=source, dtype=x.dtype)
-    return x + std * noise.to(x.device)
+    return x + std * _random.normal(x.shape, x, generator)
 
 
 def salt_and_pepper(x: Tensor, rate: float, *, generator: torch.Generator | None = None) -> Tensor:
     """Salt-and-pepper noise: each pixel is replaced with probability `rate`, half of those by 0, half by 1.
 
     Args:
-        x: images, any shape.
+        x: images in [0, 1], any shape.
         rate: probability in [0, 1] that a pixel is replaced.
         generator: source of randomness; torch's global one if left out.
 
@@ -240,7 +233,7 @@ def salt_and_pepper(x: Tensor, rate: float, *, generator: torch.Generator | None
         A tensor of the shape of `x`; `x` is unchanged.
 
     Raises:
-        TypeError, ValueError: if `x` is no finite floating-point tensor or `rate` is outside [0, 1].
+        TypeError, ValueError: if `x` is no floating-point tensor in [0, 1] or `rate` is outside [0, 1].
 
     Source: Vincent et al., "Stacked denoising autoencoders", JMLR 2010, section 3.
 
@@ -250,9 +243,9 @@ def salt_and_pepper(x: Tensor, rate: float, *, generator: torch.Generator | None
         >>> (y == 0).float().mean().round(decimals=2), (y == 1).float().mean().round(decimals=2)
         (tensor(0.1000), tensor(0.1000))
     """
-    _check.tensor("x", x)
+    _check.tensor("x", x, low=0, high=1)
     rate = _check.number("rate", rate, low=0, high=1)
-    chance = _uniform_like(x, generator)
+    chance = _random.uniform_like(x, generator)
     return x.masked_fill(chance < rate / 2, 0).masked_fill((chance >= rate / 2) & (chance < rate), 1)
 
 
@@ -281,4 +274,4 @@ def binarize(x: Tensor, mode: str = "dynamic", *, generator: torch.Generator | N
     _check.choice("mode", mode, ("dynamic", "threshold"))
     if mode == "threshold":
         return (x > 0.5).to(x.dtype)
-    return (_uniform_like(x, generator) < x).to(x.dtype)
+    return (_random.uniform_like(x, generator) < x).to(x.dtype)

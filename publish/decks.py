@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from aebook.slides import write_decks
-from fork import ROOT
+from project import ROOT
 
 if __name__ == "__main__":
     build = Path(sys.argv[1])

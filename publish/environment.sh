@@ -1,5 +1,6 @@
 #!/bin/sh
-# Creates .venv with the exact packages of requirements.txt, and with the argument `browser` finds a Chromium.
+# Creates .venv with the exact packages of requirements.txt, node_modules with those of package-lock.json, builds the
+# figures' JavaScript, and with the argument `browser` finds a Chromium.
 # On Debian, as root, it installs what is missing; elsewhere it says in one line what to install.
 set -eu
 cd "$(dirname "$0")/.."
@@ -22,6 +23,12 @@ if ! [ -f .venv/ready ] || [ requirements.txt -nt .venv/ready ]; then
   .venv/bin/uv pip install --quiet --python .venv/bin/python -r requirements.txt
   touch .venv/ready
 fi
+
+if ! [ -f node_modules/ready ] || [ package-lock.json -nt node_modules/ready ]; then
+  PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --loglevel=error
+  touch node_modules/ready
+fi
+.venv/bin/python publish/aebook/bundle.py aelab/figures/dist
 
 if [ "${1:-}" = browser ] && [ -z "${CHROMIUM:-}" ]; then
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||

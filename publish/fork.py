@@ -6,50 +6,36 @@ it, and a test keeps the repetitions in step. Without a URL, the address stays a
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+from aebook.roles import fold
+from project import ROOT, URL, address, notebooks, spellings
 
-__all__ = ["FIRST_CELL", "address", "fork", "notebooks"]
+__all__ = ["FIRST_CELL", "FIRST_METADATA", "fork"]
 
-ROOT = Path(__file__).resolve().parents[1]
-URL = re.compile(r"https://github\.com/([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
 FIRST_CELL = """\
-# Installs aecore where it is missing (Colab), leaves what is there as it is; elsewhere this cell does nothing.
+# Installs aecore where it is missing (Colab) and leaves what is there as it
+# is; elsewhere this cell does nothing.
 import importlib.util
 import subprocess
 import sys
 
-if importlib.util.find_spec("aecore") is None:
-    source = "aecore @ git+{url}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+if importlib.util.find_spec("aelab") is None:
+    book = "{url}"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, f"aecore[lab] @ git+{{book}}"], check=True)
     importlib.invalidate_caches()
 """
-
-
-def address(root: Path = ROOT) -> str:
-    """The repository's address, as `_config.yml` has it."""
-    return re.search(r"^repository:\n  url: (\S+)", (root / "_config.yml").read_text("utf-8"), re.MULTILINE)[1]
-
-
-def notebooks(root: Path = ROOT) -> list[Path]:
-    """Every notebook of the book: each of them has a Colab button."""
-    return sorted([*root.glob("*.ipynb"), *root.glob("chapters/*.ipynb")])
-
-
-def spellings(url: str) -> list[str]:
-    """How the address is written: in links and Colab's buttons (owner/name), and as the address of the site."""
-    owner, name = URL.fullmatch(url).groups()
-    return [f"{owner}/{name}", f"{owner.lower()}.github.io/{name}"]
+FIRST_METADATA = fold({"slideshow": {"slide_type": "skip"}, "tags": ["remove-cell", "setup"]})
 
 
 def fork(url: str, root: Path = ROOT) -> list[Path]:
     """Write `url` wherever the book's address stands in the files of the work tree; return the files that changed."""
     if not URL.fullmatch(url):
-        raise ValueError(f"url: got {url!r}, takes https://github.com/OWNER/NAME")
+        raise ValueError(f"url must be https://github.com/OWNER/NAME, got {url!r}")
     url = "https://github.com/{}/{}".format(*URL.fullmatch(url).groups())
     changes = list(zip(spellings(address(root)), spellings(url), strict=True))
     listed = subprocess.run(
@@ -80,7 +66,7 @@ def with_first_cell(text: str, url: str) -> str:
         first = nbformat.v4.new_code_cell(id="install")
         notebook.cells.insert(1, first)
     first.source = FIRST_CELL.format(url=url).rstrip("\n")
-    first.metadata = {"slideshow": {"slide_type": "skip"}, "tags": ["remove-cell"]}
+    first.metadata = nbformat.from_dict(FIRST_METADATA)
     return nbformat.writes(notebook) + "\n"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 from bs4 import BeautifulSoup
-from fork import address, spellings
 from playwright.sync_api import sync_playwright
+from project import address, spellings
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, TextStringObject
 

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import student
-from fork import ROOT
+from project import ROOT
 
 __all__ = ["NAME", "write_zip"]
 
@@ -23,8 +23,8 @@ color-scheme: light dark; }} a {{ font-weight: 600; }} code {{ overflow-wrap: an
 <h1>Autoencoders, Hands On</h1>
 <ul>
 <li><a href="book/index.html">Read the book</a>: every figure moves, without a network.</li>
-{extra}<li>Run the lectures: <code>pip install {wheel}</code>, then open the folder <code>notebooks</code> in Jupyter;
-the copies in <code>notebooks-without-solutions</code> leave the exercises to you.</li>
+{extra}<li>Run the lectures: <code>pip install "{wheel}[lab]"</code>, then open the folder <code>notebooks</code> in
+Jupyter; the copies in <code>notebooks-without-solutions</code> leave the exercises to you.</li>
 </ul></main></body></html>
 """
 SLIDES = "<li>Show the slides: {}.</li>\n"
@@ -34,9 +34,12 @@ PDF = '<li><a href="book.pdf">Print the book</a>.</li>\n'
 def build_wheel(folder: Path) -> Path:
     """The package as a wheel, built from a copy: an old `build/` would bring back modules that are gone."""
     with tempfile.TemporaryDirectory() as copy:
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
+        for name in ("pyproject.toml", "README.md", "LICENSE", "publish/build_figures.py", "publish/aebook/bundle.py"):
+            (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, Path(copy) / name)
-        shutil.copytree(ROOT / "aecore", Path(copy) / "aecore", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("aecore", "aelab"):
+            shutil.copytree(ROOT / name, Path(copy) / name, ignore=shutil.ignore_patterns("__pycache__", "dist"))
+        (Path(copy) / "node_modules").symlink_to(ROOT / "node_modules")
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
         subprocess.run([*command, "--wheel-dir", folder, copy], check=True)
     (wheel,) = folder.glob("aecore-*.whl")
@@ -48,7 +51,7 @@ def write_zip(build: Path, target: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         top = Path(scratch) / NAME
         shutil.copytree(build / "html", top / "book", ignore=shutil.ignore_patterns(".buildinfo", "*.doctree"))
-        shutil.copytree(ROOT / "chapters", top / "notebooks", ignore=shutil.ignore_patterns(".*"))
+        shutil.copytree(ROOT / "chapters", top / "notebooks", ignore=shutil.ignore_patterns(".*", "*.toml"))
         student.main(top / "notebooks-without-solutions")
         decks = [path.relative_to(top) for path in sorted((top / "book" / "slides").glob("*.html"))]
         links = ", ".join(f'<a href="{deck}">{deck.stem}</a>' for deck in decks)

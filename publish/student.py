@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from fork import ROOT
+from project import ROOT
 
 __all__ = ["student_view"]
 

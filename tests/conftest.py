@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn as nn
+import training_runs
 from torch.distributions import MultivariateNormal
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -57,6 +58,20 @@ def train_digits():
 @pytest.fixture(scope="session")
 def test_digits():
     return ae.mnist("test")[0]
+
+
+@pytest.fixture(scope="session")
+def uninterrupted():
+    """A model and the history of its four epochs, which a run cut short must end with too."""
+    model = training_runs.fresh_vae()
+    return model, ae.fit(model, training_runs.IMAGES, epochs=4, **training_runs.RUN)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / "run.safetensors"
+    ae.fit(training_runs.fresh_vae(), training_runs.IMAGES, epochs=1, **training_runs.RUN, checkpoint=path)
+    return path
 
 
 class LinearGaussian:

@@ -80,7 +80,7 @@ def test_files_begin_with_their_length_and_can_follow_each_other(network, digits
 
 @pytest.mark.parametrize(("count", "takes"), [(0, 1), (1, 1), (127, 1), (128, 2), (16383, 2), (16384, 3)])
 def test_a_length_takes_one_byte_for_every_seven_bits(count, takes):
-    prefix = module._length(count)
+    prefix = module._length_prefix(count)
     assert len(prefix) == takes
     assert module._content(prefix + bytes(count)) == bytes(count)
 
@@ -93,12 +93,13 @@ def test_a_long_code_comes_back_too():
     torch.testing.assert_close(codec.decode(files), x, rtol=0, atol=1 / 255)
 
 
-def test_dropout_is_off_and_the_model_keeps_its_mode():
-    x = skewed(100)
-    model = ae.Autoencoder(nn.Sequential(nn.Flatten(), nn.Dropout(0.9)), Fixed(lambda h: h.view(-1, 1, 1, 3)))
-    codec = ae.Codec(model.train(), x, 1 / 8)
-    assert torch.equal((codec.decode(codec.encode(x)) * 8).round() / 8, x)
-    assert model.training
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_model_in_half_precision_gives_all_256_levels(dtype):
+    levels = (torch.arange(252).view(84, 1, 1, 3) / 255).to(dtype)
+    codec = ae.Codec(identity().to(dtype), levels, 1 / 1024)
+    found = codec.decode(codec.encode(levels))
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, (levels.float() * 255).round() / 255, rtol=0, atol=1e-6)
 
 
 # Bits
@@ -152,11 +153,13 @@ def test_a_number_that_never_changes_takes_no_bytes():
 
 def test_what_is_outside_the_tables_is_moved_to_their_ends():
     codec = ae.Codec(identity(), skewed().clamp(max=0.5), 1 / 8)
-    strange = torch.tensor([[[[1.0, 0.25, -7.0]]]])
+    strange = torch.tensor([[[[1.0, 0.25, 0.0]]]])
     assert codec.symbols(strange).tolist() == [[4, 2, 0]]
     torch.testing.assert_close(
         codec.decode(codec.encode(strange)).flatten() * 8, torch.tensor([4, 2, 0.0]), atol=0.02, rtol=0
     )
+    dark = ae.Codec(identity(), skewed().clamp(min=0.5), 1 / 8)
+    assert dark.symbols(strange).tolist() == [[8, 4, 4]]
 
 
 def test_the_receiver_needs_the_decoder_and_the_tables(network, digits):
@@ -179,6 +182,37 @@ def test_a_file_that_lost_or_gained_a_byte_is_refused(network, digits):
         codec.decode([bytes([40]) + b"\xff" * 40])
 
 
+def test_bytes_after_the_code_are_refused(network, digits):
+    codec = ae.Codec(network, digits, 0.3)
+    for file in codec.encode(digits[:20]):
+        content = file[1:] + bytes(8)
+        with pytest.raises(ValueError, match=rf"files must come from this codec, got {len(content)} bytes for at most"):
+            codec.decode([bytes([len(content)]) + content])
+
+
+class CountingBytes(bytes):
+    """Bytes that note how many of them were looked at one by one."""
+
+    seen = 0
+
+    def __iter__(self):
+        for byte in super().__iter__():
+            CountingBytes.seen += 1
+            yield byte
+
+    def __getitem__(self, key):
+        return CountingBytes(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
+
+
+@pytest.mark.parametrize("byte", [b"\xff", b"\x80"])
+def test_a_stream_that_only_claims_to_be_long_is_refused_after_a_few_bytes(network, digits, byte):
+    codec = ae.Codec(network, digits, 0.3)
+    CountingBytes.seen = 0
+    with pytest.raises(ValueError, match="files must each begin with their length, got 600000 bytes"):
+        codec.decode([CountingBytes(byte * 600_000)])
+    assert 0 < CountingBytes.seen < 20
+
+
 def test_a_step_that_leaves_too_many_integers_is_refused(network, digits):
     with pytest.raises(ValueError, match="step must leave at most 4096 integers"):
         ae.Codec(network, digits, 1e-5)
@@ -191,7 +225,23 @@ def test_a_code_that_is_no_vector_is_refused(digits):
         ae.Codec(ae.Autoencoder(nn.Identity(), nn.Identity()), digits, 0.1)
 
 
+def test_pictures_of_0_to_255_are_refused(network, digits):
+    """A decoder's pictures are cut off at 1."""
+    with pytest.raises(ValueError, match="images must be at most 1, got 255"):
+        ae.Codec(network, digits * 255, 1.0)
+    with pytest.raises(ValueError, match="images must be at most 1, got 255"):
+        ae.Codec(network, digits, 1.0).encode(digits[:1] * 255)
+
+
 # Files
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_picture_of_any_precision_becomes_the_nearest_grey(dtype):
+    greys = torch.linspace(0, 1, 784, dtype=dtype).view(1, 1, 28, 28)
+    expected = (greys.double() * 255).round() / 255
+    found = ae.read_pictures(ae.write_pictures(greys, "PNG")).double()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
 def test_png_loses_nothing_and_jpeg_more_the_lower_its_quality(digits):

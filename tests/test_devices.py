@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn as nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import aecore as ae
-from aecore import _check
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -93,7 +93,7 @@ NOT_IN_A_LOSS = {
 }
 IN_TRAINING = [name for name in CALLS if name not in NOT_IN_A_LOSS]
 MADE_ANYWHERE = {"mlp", "conv_encoder", "conv_decoder"}  # as torch's layers: on the default device
-NO_TENSORS = {"History", "pick_device", "payload_size"}
+NO_TENSORS = {"History", "pick_device", "payload_size", "value_checks"}
 FILES = {"dataset", "fashion_mnist", "read_pictures", "write_pictures"}  # read and written on the CPU
 MODULES = {"codec", "data", "evaluation", "losses", "models", "training"}
 
@@ -116,13 +116,39 @@ def test_nothing_is_made_elsewhere_than_the_input_lies(name):
 
 
 @pytest.mark.parametrize("name", IN_TRAINING)
-def test_a_term_of_a_loss_reads_no_number_once_the_data_are_trusted(name, numbers_read):
-    with _check.trusted(), numbers_read() as read:
+def test_a_term_of_a_loss_reads_no_number_once_values_are_not_checked(name, numbers_read):
+    with ae.value_checks(False), numbers_read() as read:
         CALLS[name]()
     assert read.by == []
     with numbers_read() as read:
         CALLS[name]()  # it looks at values otherwise
     assert "aten._local_scalar_dense.default" in read.by
+
+
+class Float64Made(TorchDispatchMode):
+    """Notes every operation that makes a float64: Apple's GPU has none."""
+
+    def __init__(self):
+        super().__init__()
+        self.by = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for value in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(value, torch.Tensor) and value.dtype == torch.float64:
+                self.by.append(str(func))
+        return result
+
+
+ON_THE_CPU = {"Codec", "linear_probe", "mnist"}  # on purpose, wherever the model and the images are
+MEASURED = [name for name in CALLS if name not in ON_THE_CPU and not name.startswith(("fit", "evaluate", "the bound"))]
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_float32_needs_no_float64(name):
+    with Float64Made() as made:
+        CALLS[name]()
+    assert made.by == []
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
@@ -132,7 +158,7 @@ def test_a_gpu_never_waits_in_a_term_of_a_loss(name, monkeypatch):
         monkeypatch.setitem(globals(), what, globals()[what].cuda())
     for what in ("VAE", "GAUSSIAN", "AUTOENCODER"):
         monkeypatch.setitem(globals(), what, copy.deepcopy(globals()[what]).cuda())
-    with _check.trusted():
+    with ae.value_checks(False):
         CALLS[name]()  # libraries are set up
         torch.cuda.set_sync_debug_mode("error")
         try:
@@ -152,3 +178,10 @@ def test_a_run_on_another_default_device_resumes(tmp_path):
         trained(halves, checkpoint=tmp_path / "run")
     for mine, theirs in zip(whole.parameters(), halves.parameters(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("ask", [lambda m: m.encode(X), lambda m: m(X), lambda m: m.decode(FLAT[:, :2])])
+def test_a_tensor_elsewhere_than_the_model_is_refused(ask):
+    for model in (AUTOENCODER, VAE):
+        with pytest.raises(ValueError, match="must be on the device of the model, meta, got cpu"):
+            ask(copy.deepcopy(model).to("meta"))

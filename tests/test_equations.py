@@ -5,8 +5,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from pages import ROOT
 
-ROOT = Path(__file__).parents[1]
 NOTEBOOKS = [ROOT / "errata.ipynb", *sorted((ROOT / "chapters").glob("*.ipynb"))]
 TAG = re.compile(r"\\tag\{([A-Z0-9]+)\.(\d+)\}")
 

@@ -1,7 +1,6 @@
 """Every term of every loss against an independent source: theory, SciPy, quadrature, Monte Carlo."""
 
 import math
-from functools import partial
 from itertools import product
 
 import numpy as np
@@ -9,10 +8,11 @@ import pytest
 import scipy.integrate
 import scipy.stats
 import torch
+from loss_cases import DIFFERENTIABLE
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
 import aecore as ae
-from aecore import losses
+from aecore.losses import likelihoods
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -147,7 +147,7 @@ def test_a_gpu_and_a_cpu_have_two_ways_to_one_log_probability(dtype):
     )
     x = torch.rand(2, 258)  # broadcasts, as one picture to many draws
     logits, x = logits.to(dtype), x.to(dtype)
-    ours, theirs = (way(logits, x) for way in (losses._rows_by_products, losses._rows_by_softplus))
+    ours, theirs = (way(logits, x) for way in (likelihoods.rows_by_products, likelihoods.rows_by_softplus))
     torch.testing.assert_close(ours, theirs)
     assert ours.shape == theirs.shape == (3, 2)
 
@@ -157,9 +157,7 @@ def test_a_gpu_and_a_cpu_have_two_ways_to_one_log_probability(dtype):
 def test_many_pixels_of_even_odds_cost_log_two_each(pixels, dtype):
     """Where a product of all factors, each a half, would be 0 in every format."""
     found = ae.bernoulli_log_prob(torch.zeros(2, pixels, dtype=dtype), torch.zeros(2, pixels, dtype=dtype))
-    assert found.dtype == dtype
-    tolerance = 1e-2 if dtype == torch.bfloat16 else 1e-6
-    assert found.tolist() == pytest.approx([-pixels * math.log(2)] * 2, rel=tolerance)
+    assert found.tolist() == pytest.approx([-pixels * math.log(2)] * 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("sigma", [0.3, 2, torch.tensor(0.7), torch.rand(3, 3) + 0.1, torch.rand(4, 1, 1, 1) + 0.1])
@@ -203,16 +201,6 @@ def test_kl_sparsity_compares_each_units_mean_with_the_target_from_the_targets_s
     by_hand = sum(rho * math.log(rho / r) + (1 - rho) * math.log((1 - rho) / (1 - r)) for r in rho_hat.tolist())
     assert ae.kl_sparsity(a, rho).item() == pytest.approx(by_hand)
     assert ae.kl_sparsity(torch.full((16, 5), rho), rho).item() == pytest.approx(0, abs=1e-12)
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_dead_or_saturated_unit_has_a_finite_penalty_and_gradient(value, dtype):
-    a = torch.full((8, 3), value, dtype=dtype, requires_grad=True)
-    penalty = ae.kl_sparsity(a, 0.1)
-    penalty.backward()
-    assert penalty.isfinite()
-    assert a.grad.isfinite().all()
 
 
 # Samples and bounds
@@ -262,30 +250,9 @@ def test_a_weight_of_zero_is_allowed():
 
 # All of them
 
-UNIT = torch.linspace(0.1, 0.9, 12, dtype=torch.float64).view(3, 4)
-REAL = torch.linspace(-1.7, 1.9, 12, dtype=torch.float64).view(3, 4)
-TRIL = torch.diag_embed(UNIT) + REAL[:, :, None] * torch.ones(4, 4, dtype=torch.float64).tril(-1)
-DIFFERENTIABLE = {
-    "bernoulli_kl": (ae.bernoulli_kl, UNIT, UNIT.flip(0)),
-    "gaussian_kl": (ae.gaussian_kl, REAL, REAL.flip(0)),
-    # A gradient moves one entry at a time; the Cholesky factors keep the covariances symmetric meanwhile.
-    "gaussian_kl_full": (
-        lambda m0, l0, m1, l1: ae.gaussian_kl_full(m0, l0.tril() @ l0.tril().mT, m1, l1.tril() @ l1.tril().mT),
-        *(REAL, TRIL, REAL.flip(0), TRIL.flip(0)),
-    ),
-    "squared_error": (ae.squared_error, REAL, UNIT),
-    "bernoulli_log_prob": (ae.bernoulli_log_prob, REAL, UNIT),
-    "gaussian_log_prob": (ae.gaussian_log_prob, REAL, UNIT, UNIT.flip(1)),
-    "l1_sparsity": (ae.l1_sparsity, REAL),
-    "kl_sparsity": (partial(ae.kl_sparsity, rho=0.2), UNIT),
-    "reparameterize": (ae.reparameterize, REAL, UNIT, REAL.flip(0)),
-    "reparameterize_full": (lambda m, tril, e: ae.reparameterize_full(m, tril.tril(), e), REAL, TRIL, REAL.flip(0)),
-    "iwae_bound": (ae.iwae_bound, REAL),
-}
-
 
 def test_every_loss_is_in_the_list_of_gradient_checks():
-    assert set(DIFFERENTIABLE) == set(ae.losses.__all__)
+    assert {name.split()[0] for name in DIFFERENTIABLE} == set(ae.losses.__all__)
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)

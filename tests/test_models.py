@@ -198,3 +198,37 @@ def test_a_convolution_and_a_plain_autoencoder_start_at_the_mean_too():
     flat = ae.Autoencoder(ae.mlp([6, 2]), ae.mlp([2, 6]))
     ae.start_at_mean(flat, images[:, 0, 0, :6].float())
     torch.testing.assert_close(flat.decoder[-1].bias.data, images[:, 0, 0, :6].float().mean(dim=0))
+
+
+@pytest.mark.parametrize("last", [nn.Sigmoid(), nn.BatchNorm1d(4), nn.Sequential(nn.Linear(4, 4, bias=False))])
+def test_a_decoder_that_would_not_emit_its_last_bias_is_refused(last):
+    model = ae.Autoencoder(ae.mlp([4, 2]), nn.Sequential(nn.Linear(2, 4), last))
+    before = model.decoder[0].bias.clone()
+    with pytest.raises(ValueError, match=r"model must have a decoder that ends in nn\.Linear .*, got"):
+        ae.start_at_mean(model, torch.rand(10, 4))
+    assert torch.equal(model.decoder[0].bias, before)
+
+
+def test_what_gives_the_output_its_shape_may_follow_the_last_layer():
+    linear = nn.utils.parametrizations.weight_norm(nn.Linear(2, 4))
+    decoder = nn.Sequential(nn.Sequential(linear), nn.Unflatten(1, (1, 4)), nn.Identity())
+    ae.start_at_mean(ae.Autoencoder(ae.mlp([4, 2]), decoder), torch.full((10, 1, 4), 0.25))
+    assert linear.bias.tolist() == [0.25] * 4
+    shared = nn.ReLU()
+    decoder = nn.Sequential(nn.Linear(2, 2), shared, nn.Linear(2, 4), shared)
+    with pytest.raises(ValueError, match="got ReLU"):
+        ae.start_at_mean(ae.Autoencoder(ae.mlp([4, 2]), decoder), torch.rand(9, 4))
+
+
+def test_a_likelihood_that_is_set_to_an_unknown_word_is_refused_wherever_it_decides():
+    vae, x = small_vae(), torch.rand(4, *IMAGE)
+    vae.likelihood = "poisson"
+    uses = (
+        lambda: vae.loss(x),
+        lambda: vae.decode(torch.zeros(2, vae.latent_dim)),
+        lambda: ae.log_likelihood(vae, x, samples=2),
+        lambda: ae.fit(vae, x, epochs=1),
+    )
+    for use in uses:
+        with pytest.raises(ValueError, match="likelihood must be one of 'bernoulli', 'gaussian', got 'poisson'"):
+            use()

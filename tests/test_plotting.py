@@ -1,133 +1,296 @@
-"""The still pictures: each says what it shows, keeps its promises about colours, and refuses what it cannot draw."""
+"""The pictures of numbers: what was drawn is read back from the figure and compared with what was to be drawn."""
 
-import base64
-
+import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+from matplotlib.markers import MarkerStyle
 
-from aecore import picture, plotting, style
+from aelab import stills
+from aelab.stills import style
 
-IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 GRID = torch.arange(6.0).view(2, 3)  # grows to the right, and more so upwards
-PICTURES = {
-    "image_rows": lambda **k: plotting.image_rows({"a": IMAGES, "b": IMAGES[:3]}, columns=3, **k),
-    "lines": lambda **k: plotting.lines(
-        {"one": ([1, 2, 4], [3, 2, 1], [0.1, 0.1, 0.1]), "two": ([1, 2, 4], [3, 2, 1])},
-        x_label="x",
-        y_label="y",
-        log_x=True,
-        log_y=True,
-        x_ticks=[1, 2, 4],
-        **k,
-    ),
-    "latent_scatter": lambda **k: plotting.latent_scatter(torch.randn(30, 2), torch.arange(30) % 10, **k),
-    "decoded_grid": lambda **k: plotting.decoded_grid(
-        lambda z: z[:, :1, None, None].expand(-1, 1, 4, 4), x_range=(0, 1), y_range=(0, 1), steps=3, **k
-    ),
-    "density": lambda **k: plotting.density(
-        {"ramp": GRID, "same": GRID}, x_range=(0, 2), y_range=(5, 6), points={"same": torch.tensor([[1.0, 5.5]])}, **k
-    ),
+
+
+def drawn(picture, mode=style.light):
+    with mode():
+        figure = picture.draw()
+        figure.canvas.draw()
+    plt.close(figure)
+    return figure
+
+
+# ---- lines
+
+
+def plot(series, **changes):
+    return stills.lines(series, **{"x_label": "x", "y_label": "y", "alt": "Curves."} | changes)
+
+
+def curves(figure, mode=style.light):
+    """The curves, without the caps of the error bars: [(x, y, colour)]."""
+    lines = [line for line in figure.axes[0].lines if line.get_marker() not in (2, 3, "_")]
+    with mode():  # where "C0" is a colour of the style
+        return [(line.get_xdata().tolist(), line.get_ydata().tolist(), to_hex(line.get_color())) for line in lines]
+
+
+SERIES = {
+    "three": {"one": ([1, 2, 4], [3, 2, 1]), "two": ([1, 2, 4], [0.5, 4, 2]), "three": ([2, 4], [1, 1])},
+    "errors": {"one": ([1, 2, 4], [3, 2, 1], [0.1, 0.2, 0.3]), "two": ([1, 2, 4], [3, 2, 1])},
+    "many points": {"": (range(1, 31), torch.arange(30.0) + 1, torch.full((30,), 0.5))},
 }
 
 
-def plot_density(panels, **changes):
-    return plotting.density(panels, **{"x_range": (0, 2), "y_range": (0, 1), "alt": "A density."} | changes)
+@pytest.mark.parametrize("logarithmic", [False, True])
+@pytest.mark.parametrize("state", SERIES)
+def test_curves_go_through_their_points(state, logarithmic):
+    series = SERIES[state]
+    figure = drawn(plot(series, log_x=logarithmic, log_y=logarithmic, x_label="steps", y_label="nats"))
+    ax = figure.axes[0]
+    expected = [
+        ([float(v) for v in x], [float(v) for v in y], style.LIGHT[hue])
+        for hue, (x, y, *_) in zip(style.HUES, series.values(), strict=False)
+    ]
+    assert curves(figure) == expected
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("steps", "nats")
+    assert (ax.get_xscale(), ax.get_yscale()) == (("log", "log") if logarithmic else ("linear", "linear"))
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert all(left <= v <= right for x, _, _ in expected for v in x)
+    assert all(bottom <= v <= top for _, y, _ in expected for v in y)
 
 
-def test_every_public_picture_is_tested_here():
-    assert set(PICTURES) == set(plotting.__all__)
+@pytest.mark.parametrize("state", SERIES)
+def test_error_bars_reach_from_below_to_above(state):
+    figure = drawn(plot(SERIES[state]))
+    bars = [part for part in figure.axes[0].collections if isinstance(part, LineCollection)]
+    expected = [parts for parts in SERIES[state].values() if len(parts) == 3]
+    assert len(bars) == len(expected)
+    for bar, (x, y, error) in zip(bars, expected, strict=True):
+        ends = [[[float(a), float(b - c)], [float(a), float(b + c)]] for a, b, c in zip(x, y, error, strict=True)]
+        np.testing.assert_allclose(bar.get_segments(), ends, rtol=1e-6)
+        assert to_hex(bar.get_colors()[0]) == style.LIGHT["blue"]
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_has_two_themes_and_words(name):
-    bundle, metadata = PICTURES[name](alt="What it shows.")._repr_mimebundle_()
-    data = bundle[picture.MIME]
-    assert data["alt"] == metadata["image/png"]["alt"] == "What it shows."
-    assert data["light"] != data["dark"]
-    assert data["light"].startswith("<?xml")
-    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
-    assert bundle["text/plain"] == "Picture: What it shows."
+def test_error_bars_stand_aside_together_with_their_points():
+    series = {name: ([1, 2, 4], [3, 2, 1], [0.1, 0.2, 0.3]) for name in ("one", "two")}
+    figure = drawn(plot(series))
+    bars = [part for part in figure.axes[0].collections if isinstance(part, LineCollection)]
+    first, second = (line for line in figure.axes[0].lines if line.get_marker() in "os")
+    place = {part: part.get_transform().transform((2, 2)) for part in (first, second, *bars)}
+    np.testing.assert_allclose(place[first], place[bars[0]])
+    np.testing.assert_allclose(place[second], place[bars[1]])
+    assert place[second][0] - place[first][0] == pytest.approx(4 * figure.dpi / 72)
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_the_same_picture_has_the_same_bytes(name):
-    torch.manual_seed(0)
-    first = PICTURES[name](alt="Same.").data()
-    torch.manual_seed(0)
-    assert PICTURES[name](alt="Same.").data() == first
-
-
-@pytest.mark.parametrize("name", PICTURES)
-@pytest.mark.parametrize("alt", ["", "  ", "../_images/plot.png", "figure.svg", "plots/two"])
-def test_a_picture_without_words_is_refused(name, alt):
-    with pytest.raises(ValueError, match="alt"):
-        PICTURES[name](alt=alt)
-
-
-def test_a_line_s_name_stands_at_its_end_and_names_do_not_touch():
-    figure = PICTURES["lines"](alt="Two equal curves.").draw()
-    heights = sorted(text.xy[1] for text in figure.axes[0].texts)
-    assert [text.get_text() for text in figure.axes[0].texts] == ["one", "two"]
+@pytest.mark.parametrize("mode", [style.light, style.dark])
+def test_a_line_s_name_stands_at_its_end_in_its_colour_and_names_do_not_touch(mode):
+    figure = drawn(plot({"one": ([1, 2, 4], [3, 2, 1]), "two": ([1, 2, 4], [3, 2, 1])}), mode)
+    texts = figure.axes[0].texts
+    assert [text.get_text() for text in texts] == ["one", "two"]
+    heights = sorted(text.xy[1] for text in texts)
     assert heights[1] - heights[0] > 0.05
+    with mode() as colours:
+        assert [to_hex(text.get_color()) for text in texts] == [colours["blue"], colours["orange"]]
+    assert [colour for _, _, colour in curves(figure, mode)] == [colours["blue"], colours["orange"]]
+    ax = figure.axes[0]
+    end = (ax.transData + ax.transAxes.inverted()).transform((4, 1))
+    np.testing.assert_allclose(min(text.xy[1] for text in texts), end[1])
+    np.testing.assert_allclose([text.xy[0] for text in texts], end[0])
 
 
-def test_a_density_stands_where_its_grid_says():
-    with style.light():
-        figure = PICTURES["density"](alt="Two ramps.").draw()
-    first, second = figure.axes
-    assert [ax.get_title("left") for ax in figure.axes] == ["ramp", "same"]
-    assert (first.get_xlim(), first.get_ylim()) == ((0, 2), (5, 6))
-    picture = first.images[0]
-    assert picture.origin == "lower"  # the first row is the lowest
-    assert picture.get_extent() == [-0.5, 2.5, 4.5, 6.5]  # each value in the middle of its cell
-    assert picture.get_clim() == (0, 5)
-    assert not first.collections
-    assert second.collections[0].get_offsets().tolist() == [[1, 5.5]]
+def test_no_name_stands_below_a_logarithmic_axis():
+    figure = drawn(plot({"one": ([1, 2, 4], [3, 2, 0]), "two": ([1, 2, 4], [3, 2, 1])}, log_y=True))
+    assert all(0 <= text.xy[1] <= 1.2 for text in figure.axes[0].texts)
+
+
+@pytest.mark.parametrize("ticks", [[1, 2, 4], [10.0, 40.0], torch.tensor([5, 7]), np.array([2, 4])])
+def test_the_ticks_are_those_that_were_asked_for(ticks):
+    figure = drawn(plot({"one": ([1, 40], [3, 2])}, x_ticks=ticks, log_x=True))
+    assert figure.axes[0].get_xticks().tolist() == [float(tick) for tick in ticks]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == [f"{float(tick):g}" for tick in ticks]
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, torch.int64, torch.uint8])
+def test_curves_take_tensors_of_any_dtype(dtype):
+    x, y = torch.tensor([1, 2, 4]).to(dtype), torch.tensor([3, 2, 1]).to(dtype)
+    if dtype.is_floating_point:
+        y.requires_grad_()
+    assert curves(drawn(plot({"a": (x, y)})))[0][:2] == ([1, 2, 4], [3, 2, 1])
+    assert curves(drawn(plot({"a": (list(x), tuple(y.detach()))})))[0][:2] == ([1, 2, 4], [3, 2, 1])
+
+
+# ---- latent_scatter
+
+
+@pytest.mark.parametrize("limit", [2000, 7])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_code_is_drawn_as_its_label(dtype, limit):
+    codes = torch.randn(40, 2).to(dtype)
+    labels = torch.arange(40) % 10
+    figure = drawn(stills.latent_scatter(codes, labels, alt="Codes.", limit=limit))
+    shown, codes = figure.axes[0].collections, codes.float()[:limit]
+    assert len(shown) == len(labels[:limit].unique())
+    for digit, group in zip(labels[:limit].unique().tolist(), shown, strict=True):
+        np.testing.assert_allclose(group.get_offsets(), codes[labels[:limit] == digit], rtol=1e-6)
+        assert to_hex(group.get_facecolor()[0]) == style.LIGHT[style.HUES[style.DIGIT_HUES[digit]]]
+        with style.light():  # in the letters of the pictures
+            marker = MarkerStyle(f"${digit}$")
+        np.testing.assert_allclose(
+            group.get_paths()[0].vertices, marker.get_path().transformed(marker.get_transform()).vertices
+        )
+
+
+def test_a_few_far_codes_do_not_squeeze_the_rest():
+    codes = torch.cat([torch.rand(1999, 2), torch.tensor([[1e4, -1e4]])])
+    ax = drawn(stills.latent_scatter(codes, torch.zeros(2000, dtype=torch.long), alt="Codes.")).axes[0]
+    for low, high in (ax.get_xlim(), ax.get_ylim()):
+        assert -0.1 < low < 0.05
+        assert 0.95 < high < 1.1
+
+
+def test_codes_that_are_all_one_are_in_the_middle():
+    ax = drawn(stills.latent_scatter(torch.ones(5, 2), torch.arange(5), alt="Codes.")).axes[0]
+    assert ax.get_xlim() == ax.get_ylim() == (0, 2)
+
+
+# ---- density
+
+
+def plot_density(panels, **changes):
+    return stills.density(panels, **{"x_range": (0, 2), "y_range": (0, 1), "alt": "A density."} | changes)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("panels", "dots"),
+    [({"ramp": GRID, "same": 2 * GRID}, {"same": torch.tensor([[1.0, 5.5]])}), ({"": GRID.T.clone()}, {})],
+)
+def test_a_density_stands_where_its_grid_says(panels, dots, dtype):
+    panels = {name: values.to(dtype) for name, values in panels.items()}
+    dots = {name: places.to(dtype) for name, places in dots.items()}
+    figure = drawn(plot_density(panels, x_range=(0, 2), y_range=(5, 6), points=dots, x_label="a", y_label="b"))
+    assert [ax.get_title("left") for ax in figure.axes] == list(panels)
+    assert figure.axes[0].get_ylabel() == "b"
+    for ax, (name, values) in zip(figure.axes, panels.items(), strict=True):
+        assert (ax.get_xlim(), ax.get_ylim(), ax.get_xlabel()) == ((0, 2), (5, 6), "a")
+        (image,) = ax.images
+        assert image.get_array().tolist() == values.tolist()
+        assert image.origin == "lower"  # the first row is the lowest
+        rows, columns = values.shape
+        left, right, bottom, top = image.get_extent()
+        assert (right - left) / columns == pytest.approx(2 / (columns - 1))  # each value in the middle of its cell
+        assert (top - bottom) / rows == pytest.approx(1 / (rows - 1))
+        assert (left + right, bottom + top) == (pytest.approx(2), pytest.approx(11))
+        assert image.get_clim() == (0, values.max())
+        assert [to_hex(image.cmap(end)) for end in (0.0, 1.0)] == [style.LIGHT["raised"], style.LIGHT["blue"]]
+        shown = [part.get_offsets().tolist() for part in ax.collections]
+        assert shown == ([dots[name].tolist()] if name in dots else [])
+
+
+# ---- all of them
+
+
+def test_what_changes_after_a_picture_was_made_does_not_show():
+    y, codes, grid, dots = np.ones(3), torch.ones(4, 2), torch.ones(2, 2), torch.ones(1, 2)
+    x, image = torch.arange(3.0, dtype=torch.float64), torch.ones(1, 1, 2, 2)
+    pictures = [
+        plot({"a": (x, y)}),
+        stills.latent_scatter(codes, torch.arange(4), alt="Codes."),
+        plot_density({"a": grid}, points={"a": dots}),
+        stills.image_rows({"": image}, alt="Images."),
+    ]
+    before = [picture.data() for picture in pictures]
+    y[:] = 0
+    for tensor in (x, codes, grid, dots, image):
+        tensor.zero_()
+    assert [picture.data() for picture in pictures] == before
+
+
+NAN = torch.full((3,), torch.nan)
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("call", "error", "message"),
     [
-        (lambda: plotting.image_rows({}, alt="None."), "rows must hold at least one row"),
-        (lambda: plotting.image_rows({"a": IMAGES[0]}, alt="One."), r"rows\['a'\] must have 4 dimensions"),
-        (lambda: plotting.image_rows({"a": IMAGES * torch.nan}, alt="One."), r"rows\['a'\] must hold numbers"),
-        (lambda: plotting.lines({}, x_label="", y_label="", alt="None."), "series must hold at least one curve"),
-        (lambda: plotting.lines({"a": ([1], [1, 2])}, x_label="", y_label="", alt="A."), r"series\['a'\] must hold"),
-        (lambda: plotting.lines({"a": ([1], [float("nan")])}, x_label="", y_label="", alt="A."), "finite"),
-        (lambda: plotting.latent_scatter(torch.randn(5, 3), torch.arange(5), alt="A."), r"shape \(n, 2\)"),
+        (lambda: plot({}), ValueError, "series must hold at least one curve, got none"),
+        (lambda: plot([]), TypeError, "series must be a mapping from names, each to a curve, got list"),
+        (lambda: plot({3: ([1], [1])}), TypeError, "series must have texts for names, got 3 of type int"),
+        (lambda: plot({"a": ([1], [1, 2])}), ValueError, r"series\['a'\] must hold sequences of one length, got"),
+        (lambda: plot({"a": ([1],)}), TypeError, r"series\['a'\] must be \(x, y\) or \(x, y, error\), got tuple of 1"),
+        (lambda: plot({"a": ([1], [1], [1], [1])}), TypeError, r"series\['a'\] must be \(x, y\) or .*, got tuple of 4"),
+        (lambda: plot({"a": 3}), TypeError, r"series\['a'\] must be \(x, y\) or .*, got int"),
+        (lambda: plot({"a": ([], [])}), ValueError, r"the x of series\['a'\] must be one sequence of at least one"),
+        (lambda: plot({"a": ([1], [[1]])}), ValueError, r"the y of series\['a'\] must be one sequence of .*\(1, 1\)"),
         (
-            lambda: plotting.latent_scatter(torch.randn(5, 2), torch.arange(4), alt="A."),
+            lambda: plot({"a": ([1], [float("nan")])}),
+            ValueError,
+            r"the y of series\['a'\] must hold finite .*, got nan",
+        ),
+        (lambda: plot({"a": (NAN, NAN)}), ValueError, r"the x of series\['a'\] must hold finite numbers, got nan"),
+        (lambda: plot({"a": ([1], ["1"])}), TypeError, r"the y of series\['a'\] must be a sequence of numbers"),
+        (
+            lambda: plot({"a": ([1], [1j])}),
+            TypeError,
+            r"the y of series\['a'\] must be a sequence of numbers, got list",
+        ),
+        (lambda: plot({"a": ([1], 2)}), TypeError, r"the y of series\['a'\] must be a sequence of numbers, got int"),
+        (lambda: plot({"a": ([1], [None])}), TypeError, r"the y of series\['a'\] must be a sequence of numbers"),
+        (lambda: plot({"a": ([1, 2], [[1], [1, 2]])}), TypeError, r"the y of series\['a'\] must be a sequence of num"),
+        (lambda: plot({"a": ([1], [1], [-1])}), ValueError, r"the error of series\['a'\] must be at least 0, got -1"),
+        (lambda: plot({"a": ([-1], [1])}, log_x=True), ValueError, r"the x of .* at least 0 on a logarithmic axis"),
+        (lambda: plot({"a": ([1], [-1])}, log_y=True), ValueError, r"the y of .* at least 0 on a logarithmic axis"),
+        (lambda: plot({"a": ([1], [1])}, x_ticks=["one"]), TypeError, "x_ticks must be a sequence of numbers"),
+        (lambda: plot({"a": ([1], [1])}, x_ticks=[]), ValueError, "x_ticks must be one sequence of at least one"),
+        (
+            lambda: stills.latent_scatter(torch.randn(5, 3), torch.arange(5), alt="A."),
+            ValueError,
+            r"codes must have shape \(n, 2\), got \(5, 3\)",
+        ),
+        (
+            lambda: stills.latent_scatter(torch.randn(5, 2), torch.arange(4), alt="A."),
+            ValueError,
             r"labels must have shape \(5,\)",
         ),
-        (lambda: plotting.decoded_grid(len, x_range=(1, 0), y_range=(0, 1), alt="A."), "x_range must be"),
         (
-            lambda: plotting.decoded_grid(len, x_range=(0, 1), y_range=(0, 1), steps=1, alt="A."),
-            "steps must be at least 2",
+            lambda: stills.latent_scatter(torch.randn(5, 2), torch.arange(5.0), alt="A."),
+            TypeError,
+            "labels must be an integer tensor",
         ),
-        (lambda: plot_density({}), "panels must hold at least one grid"),
-        (lambda: plot_density({"a": GRID[0]}), r"panels\['a'\] must have 2 dimensions"),
-        (lambda: plot_density({"a": -GRID}), r"panels\['a'\] must be at least 0"),
-        (lambda: plot_density({"a": GRID / 0}), r"panels\['a'\] must hold numbers"),
-        (lambda: plot_density({"a": GRID * 0}), r"panels\['a'\] must hold at least 2 × 2 values that are not all 0"),
-        (lambda: plot_density({"a": GRID[:1]}), r"panels\['a'\] must hold at least 2 × 2"),
-        (lambda: plot_density({"a": GRID}, points={"b": GRID}), "points must belong to one of the panels"),
-        (lambda: plot_density({"a": GRID}, points={"a": GRID}), r"points\['a'\] must have shape \(n, 2\)"),
-        (lambda: plot_density({"a": GRID}, y_range=(1, 1)), "y_range must be"),
+        (
+            lambda: stills.latent_scatter(torch.randn(5, 2), torch.arange(5) + 6, alt="A."),
+            ValueError,
+            "labels must be from 0 to 9, got 6 to 10",
+        ),
+        (
+            lambda: stills.latent_scatter(torch.randn(5, 2), torch.arange(5), alt="A.", limit=0),
+            ValueError,
+            "limit must be at least 1",
+        ),
+        (
+            lambda: stills.latent_scatter(torch.ones(0, 2), torch.arange(0), alt="A."),
+            ValueError,
+            "codes must not be empty",
+        ),
+        (lambda: stills.latent_scatter(np.ones((5, 2)), torch.arange(5), alt="A."), TypeError, "codes must be a torch"),
+        (lambda: plot_density({}), ValueError, "panels must hold at least one grid of values, got none"),
+        (lambda: plot_density(GRID), TypeError, "panels must be a mapping from names, each to a grid of values, got"),
+        (lambda: plot_density({"a": GRID[0]}), ValueError, r"panels\['a'\] must have 2 dimensions"),
+        (lambda: plot_density({"a": -GRID}), ValueError, r"panels\['a'\] must be at least 0"),
+        (lambda: plot_density({"a": GRID / 0}), ValueError, r"panels\['a'\] must hold numbers"),
+        (lambda: plot_density({"a": GRID * 0}), ValueError, r"panels\['a'\] must hold at least 2 × 2 values"),
+        (lambda: plot_density({"a": GRID[:1]}), ValueError, r"panels\['a'\] must hold at least 2 × 2 values"),
+        (lambda: plot_density({"a": GRID}, points={"b": GRID}), ValueError, "points must belong to one of the panels"),
+        (lambda: plot_density({"a": GRID}, points={"a": GRID}), ValueError, r"points\['a'\] must have shape \(n, 2\)"),
+        (lambda: plot_density({"a": GRID}, points=GRID), TypeError, "points must be a mapping from names"),
+        (lambda: plot_density({"a": GRID}, y_range=(1, 1)), ValueError, "y_range must be .* with low < high"),
+        (lambda: plot_density({"a": GRID}, y_range=3), TypeError, r"y_range must be a pair \(low, high\), got 3"),
+        (lambda: plot_density({"a": GRID}, x_range=(1, 2, 3)), TypeError, r"x_range must be a pair \(low, high\), got"),
+        (lambda: plot_density({"a": GRID}, x_range=("0", 1)), TypeError, "x_range must be a real number, got str"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused_by_name(call, message):
-    with pytest.raises(ValueError, match=message):
+def test_what_cannot_be_drawn_is_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
         call()
-
-
-def luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-@pytest.mark.parametrize("colours", [style.LIGHT, style.DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("name", ["ink", "muted", *style.HUES])
-def test_every_hue_can_carry_text_on_its_page(colours, name):
-    bright, dim = sorted((luminance(colours[name]), luminance(colours["surface"])), reverse=True)
-    assert (bright + 0.05) / (dim + 0.05) >= 4.5

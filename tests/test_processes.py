@@ -12,7 +12,7 @@ import torch.nn as nn
 from safetensors.torch import load_file
 
 import aecore as ae
-from aecore._processes import Processes
+from aecore.training.processes import Processes, started_by_a_launcher
 
 IMAGES = torch.rand(50, 6, generator=torch.Generator().manual_seed(0))
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch cannot start processes")
@@ -31,7 +31,7 @@ import test_processes as t
 t.torch.set_num_threads(1)
 rank = int(os.environ["RANK"])
 """
-# One start for three questions: starting torch in three processes takes longer than all that they do.
+# One start for all questions: starting torch in three processes takes longer than all that they do.
 TRAIN = """
 model, noise = t.autoencoder(), []
 history = t.ae.fit(model, t.IMAGES, **t.RUN, checkpoint="run")
@@ -42,7 +42,17 @@ try:
     t.ae.fit(model, t.IMAGES, **{**t.RUN, "lr": 0.1 * (1 + rank)})
 except ValueError as error:
     told = str(error)
-t.Path(f"said-{rank}").write_text(json.dumps([history.loss, again.loss, noise, told]))
+files = []  # a file that one of them does not find, and a disk that is full for the one that writes
+t.ae.fit(t.autoencoder(), t.IMAGES, **t.RUN, checkpoint=f"file-{rank}")
+def full(*_):
+    raise OSError(28, "No space left on device")
+os.replace = full if rank == 0 else None
+for path in f"file-{rank}", "full":
+    try:
+        t.ae.fit(t.autoencoder(), t.IMAGES, **t.RUN, checkpoint=path)
+    except (ValueError, OSError) as error:
+        files.append(str(error))
+t.Path(f"said-{rank}").write_text(json.dumps([history.loss, again.loss, noise, told, files]))
 """
 DIE = """
 calls = []
@@ -75,7 +85,7 @@ def two(tmp_path_factory):
 
 
 def said(folder):
-    """Losses, losses of a second run, noise, and the error of a third, of both processes."""
+    """Losses, losses of a second run, noise, the error of a third, and those of two checkpoints, of both processes."""
     return [json.loads((folder / f"said-{rank}").read_text()) for rank in (0, 1)]
 
 
@@ -91,7 +101,7 @@ def test_two_processes_learn_what_one_learns_with_the_same_batches(two):
 
 
 def test_each_process_draws_noise_of_its_own_and_reports_the_loss_of_all(two):
-    (_, losses, noise, _), (_, other_losses, other_noise, _) = said(two)
+    (_, losses, noise, *_), (_, other_losses, other_noise, *_) = said(two)
     assert len(noise) == len(other_noise) == 4 * 8
     assert not any(a == b for a, b in zip(noise, other_noise, strict=True))
     assert losses == other_losses
@@ -100,6 +110,15 @@ def test_each_process_draws_noise_of_its_own_and_reports_the_loss_of_all(two):
 def test_processes_that_were_called_differently_are_told_so(two):
     told = said(two)[0][3]
     assert told == "fit must get the same arguments in every process, got in 0 and 1: lr 0.1 here, 0.2 there"
+
+
+def test_a_checkpoint_that_fails_in_one_process_fails_in_all(two):
+    here, there = (files for *_, files in said(two))
+    assert here == there
+    assert "checkpoint must be a file that `fit` wrote, got" in here[0]
+    assert "file-1, missing" in here[0]
+    assert "checkpoint must be written, got an error at" in here[1]
+    assert "No space left on device" in here[1]
 
 
 def test_a_killed_process_ends_the_run_with_an_error_and_the_checkpoint_goes_on_to_the_same_bits(tmp_path, two):
@@ -120,16 +139,33 @@ def test_a_checkpoint_of_two_processes_is_refused_by_one(two):
         ae.fit(autoencoder(), IMAGES, **RUN, checkpoint=two / "run")
 
 
+@pytest.mark.parametrize("missing", ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"])
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_launcher_sets_every_variable_and_srun_alone_is_none(monkeypatch, missing, empty):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "1")
+    for name in ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS"):
+        monkeypatch.setenv(name, "2")
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    assert started_by_a_launcher()
+    if empty:
+        monkeypatch.setenv(missing, "")
+    else:
+        monkeypatch.delenv(missing)
+    assert not started_by_a_launcher()
+    assert Processes(torch.device("cpu")).count == 1
+
+
 def test_alone_nothing_is_shared():
     alone = Processes(torch.device("cpu"))
     indices = torch.arange(5)
-    assert not alone.together
-    assert alone.share(indices)[0] is indices
-    assert alone.share(indices)[1] == 1
+    assert not alone.distributed
+    assert alone.shard(indices)[0] is indices
+    assert alone.shard(indices)[1] == 1
     assert alone.gather("x") == ["x"]
     module = nn.Linear(1, 1)
-    assert alone.parallel(module, torch.device("cpu")) is module
-    assert alone.own(3) == 3
+    assert alone.data_parallel(module, torch.device("cpu")) is module
+    assert alone.seed_of_rank(3) == 3
 
 
 @pytest.mark.parametrize("images", [1, 2, 3, 8, 9])
@@ -139,7 +175,7 @@ def test_the_shares_of_a_batch_are_the_batch_and_weigh_as_many_images_as_they_ha
     for rank in range(count):
         process = Processes(torch.device("cpu"))
         process.rank, process.count = rank, count
-        mine, weight = process.share(batch)
+        mine, weight = process.shard(batch)
         assert len(mine) > 0
         weights.append(weight)
         seen += mine.tolist() if weight else []

@@ -3,57 +3,57 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from importlib.util import find_spec
 from pathlib import Path
-from shutil import copytree
 
-from . import nodes, slides
-from .bundle import bundle
+from sphinx.ext import mathjax
+
+from . import about, captions, cells, formulas, icons, mend, nodes, pointers, sheets, slides
+from .bundle import bundle, style
 from .fonts import write_fonts
+from .strict import strict
 
 STATIC = Path(__file__).parent / "static"
-# What a page loads of MathJax (24 MB in the wheel): one script, its fonts, the TeX extensions loaded on demand.
-MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 
 
 def write_assets(app) -> None:
-    """All modules, the host, the style sheets, the fonts and MathJax, once for the whole book."""
+    """All modules, the host, the style sheets and the fonts, once for the whole book."""
     if app.builder.format != "html":
         return
-    from aecore.widgets.base import stylesheet
-
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
     (static / "aebook.js").write_text(bundle(), "utf-8")
-    sheets = [stylesheet(), *((STATIC / name).read_text("utf-8") for name in ("book.css", "print.css"))]
-    (static / "aebook.css").write_text("".join(sheets), "utf-8")
+    (static / "aebook.css").write_text(style(), "utf-8")
+    (static / "page.js").write_text((STATIC / "page.js").read_text("utf-8"), "utf-8")
     write_fonts(static / "fonts")
-    source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
-    for part in MATHJAX:
-        target = static / "mathjax" / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (source / part).is_dir():
-            copytree(source / part, target, dirs_exist_ok=True)
-        else:
-            target.write_bytes((source / part).read_bytes())
 
 
 def mend_pages(app, exception) -> None:
-    """Give the theme's primary sidebar a role and a name, the one landmark it leaves out; drop its source maps."""
+    """Formulas and icons are drawn, and the theme's pages get what they lack (`mend.py`).
+
+    And scripts are taken out of the pages, so that a server may forbid those.
+    """
     if exception or app.builder.format != "html":
         return
-    for source_map in (Path(app.outdir) / "_static").rglob("*.map"):
-        source_map.unlink()  # 3 MB that only the theme's developers read
-    for page in Path(app.outdir).rglob("*.html"):
-        text = page.read_text("utf-8")
-        mended = re.sub(
-            r'<div id="pst-primary-sidebar" ',
-            r'<div id="pst-primary-sidebar" role="navigation" aria-label="Book" ',
-            text,
-        )
-        if mended != text:
-            page.write_text(mended, "utf-8")
+    site = Path(app.outdir)
+    static = site / "_static"
+    for left in (*static.rglob("*.map"), *static.rglob("fontawesome.js*"), *static.rglob("webfonts/*")):
+        left.unlink(missing_ok=True)  # 5 MB of source maps and icons that no page asks for
+    (site / "404.html").unlink(missing_ok=True)  # of the last build
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
+    own = {path: text for path, text in pages.items() if path.relative_to(site).parts[0] not in ("_static", "slides")}
+    own, css = formulas.set_formulas(own)
+    pages |= icons.draw_icons(own)
+    with (static / "aebook.css").open("a", encoding="utf-8") as sheet:
+        sheet.write(formulas.write_letters(css, static / "fonts"))
+    for path, text in pages.items():
+        root = posixpath.relpath("_static", path.parent.relative_to(site).as_posix())
+        searches = path.name == "search.html"
+        pages[path] = mend.mend(text, static, root, searches) if path in own else strict(text, static, root)
+    pages |= sheets.join_sheets({path: pages[path] for path in own}, static)
+    for path, text in pages.items():
+        path.write_text(text, "utf-8")
+    about.write_preview(Path(app.srcdir) / "_static" / "latent-plane.png", site / about.PREVIEW, app.config.html_title)
+    about.write_missing_page(app)
 
 
 def link_deck(app, pagename, templatename, context, doctree) -> None:
@@ -72,12 +72,24 @@ def make_decks(app, exception) -> None:
         slides.write_decks(Path(app.srcdir) / "chapters", site.parent / ".jupyter_cache", site)
 
 
+def read_pointers(app) -> None:
+    """Equations, references and symbols of the whole book, before its first page is read."""
+    app.aebook_book = pointers.read_book(Path(app.srcdir))
+
+
 def setup(app) -> dict:
     nodes.setup(app)
+    app.connect("builder-inited", read_pointers)
+    app.connect("doctree-read", cells.fold_cells)
+    app.connect("doctree-read", pointers.mark)
+    app.connect("doctree-read", captions.name_figures)
     app.connect("builder-inited", write_assets)
     app.connect("html-page-context", link_deck)
+    app.connect("html-page-context", about.describe)
     app.connect("build-finished", make_decks)
-    app.connect("build-finished", mend_pages)
+    app.connect("build-finished", mend_pages, priority=900)  # after the theme has written its colours of code
+    app.add_html_math_renderer("aebook", (mathjax.html_visit_math, None), (mathjax.html_visit_displaymath, None))
     app.add_js_file("aebook.js", loading_method="defer")
+    app.add_js_file("page.js", loading_method="defer")
     app.add_css_file("aebook.css", priority=900)
     return {"version": "0.1.0", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,6 +14,12 @@ from nbval.plugin import IPyNbCell
 KEPT = pytest.StashKey[int]()  # cells of a notebook that passed
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A table is compared by its text; its HTML says the same and stays out of git."""
+    for notebook in {item.parent for item in items if isinstance(item, IPyNbCell)}:
+        notebook.skip_compare = (*notebook.skip_compare, "text/html")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item):
     """Put what a cell gave where the cell is: nbval holds the notebook until its last cell."""

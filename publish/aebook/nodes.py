@@ -12,6 +12,7 @@ from docutils import nodes as base
 
 PICTURE = "application/x-aecore-picture+json"
 FIGURE = "application/x-aecore-figure+json"
+SAVED = "application/x-aecore-saved+json"
 KERNEL = "In a live kernel (Colab, JupyterLab), "
 BIG = 20_000  # characters of base64 from which a buffer gets a file of its own, shared by all pages
 
@@ -45,8 +46,11 @@ def picture_html(data: dict, site: Path, root: str, modes=("light", "dark")) -> 
 
 
 def figure_html(payload: dict, site: Path, root: str) -> str:
-    """The figure's state, the place where it is mounted, and what stands there without JavaScript."""
-    scripts = []
+    """The figure's state, and the place where it is mounted, in which a picture and a sentence stand until it is.
+
+    Large buffers are in scripts of their own, which `data-needs` names: the host asks for them when it is time.
+    """
+    needs: list[str] = []
 
     def lighten(value):
         if isinstance(value, dict):
@@ -54,7 +58,7 @@ def figure_html(payload: dict, site: Path, root: str) -> str:
                 key = sha256(value["$bytes"].encode()).hexdigest()[:24]
                 script = f'(window.aeData ??= {{}})["{key}"] = "{value["$bytes"]}";\n'
                 name = _once(site / "_static" / "aedata", script, ".js")
-                scripts.append(f'<script defer src="{root}/_static/aedata/{name}"></script>')
+                needs.append(f"{root}/_static/aedata/{name}")
                 return {"$data": key}
             return {key: lighten(item) for key, item in value.items()}
         return [lighten(item) for item in value] if isinstance(value, list) else value
@@ -64,13 +68,14 @@ def figure_html(payload: dict, site: Path, root: str) -> str:
     picture = payload["picture"]
     still = picture.get("html") or f'<div class="ae-still">{picture_html(picture, site, root)}</div>'
     moves = "your answers are checked here" if "html" in picture else "this figure moves under your hand"
-    sentence = f"{escape(picture['alt'])} With JavaScript, {moves}."
+    sentence = f'{escape(picture["alt"])}<span class="ae-no-print"> With JavaScript, {moves}.</span>'
     kernel = f'<p class="ae-kernel">{escape(KERNEL + payload["kernel"])}</p>' if payload.get("kernel") else ""
+    asked = f'data-needs="{" ".join(dict.fromkeys(needs))}" ' if needs else ""
     return (
-        f'<div class="output ae-embed" data-module="{escape(payload["module"])}" '
+        f'<div class="output ae-embed" data-module="{escape(payload["module"])}" {asked}'
         f'style="--ae-wide:{wide}px;--ae-narrow:{narrow}px"><script type="application/json">{state}</script>'
-        f'<div class="ae-mount"></div><noscript>{still}<p class="ae-sentence">{sentence}</p></noscript>{kernel}'
-        f"{''.join(dict.fromkeys(scripts))}</div>\n"
+        f'<div class="ae-mount"><div class="ae-stand">{still}<p class="ae-sentence">{sentence}</p></div></div>{kernel}'
+        "</div>\n"
     )
 
 

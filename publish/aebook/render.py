@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from docutils import nodes
 from myst_nb.core.render import WIDGET_VIEW_MIMETYPE, NbElementRenderer
 
-from .nodes import FIGURE, PICTURE, aebook_figure, aebook_picture
+from .nodes import FIGURE, PICTURE, SAVED, aebook_figure, aebook_picture
 
 BUILDERS = ("html", "dirhtml", "singlehtml")
 
@@ -21,7 +22,9 @@ class Renderer(NbElementRenderer):
 class MimeRenderer:
     """Figures and pictures as nodes of their own; they win over everything else in an HTML build."""
 
-    mime_priority_overrides: ClassVar = [(builder, kind, 1) for builder in BUILDERS for kind in (FIGURE, PICTURE)]
+    mime_priority_overrides: ClassVar = [
+        (builder, kind, 1) for builder in BUILDERS for kind in (FIGURE, PICTURE, SAVED)
+    ]
 
     @staticmethod
     def handle_mime(renderer, data, inline):
@@ -29,4 +32,6 @@ class MimeRenderer:
             return [aebook_figure(payload=data.content)]
         if data.mime_type == PICTURE:
             return [aebook_picture(payload=data.content)]
+        if data.mime_type == SAVED:
+            return [nodes.comment()]  # prints nothing; with no node at all the output's next kind would stand there
         return [] if data.mime_type == WIDGET_VIEW_MIMETYPE else None

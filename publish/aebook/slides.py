@@ -9,7 +9,10 @@ metadata what a slide shows of it, and everything else stays where it is:
                "text": ["- a point", …],     lines of Markdown in the prose's place; a line "(6.9)" alone is that
                                              equation of the lecture, so no equation is written twice
                "show": "code",               or "output", or "both": of this code cell
+               "of": "c028",                 shows that cell instead, which stands elsewhere in the lecture
                "lines": [2, 7],              of the code that is shown, from 1
+               "shows": ["plane"],           of a live figure: the plots and pictures that stay, by their names; and
+               "moves": ["β"],               the controls, by their labels. So what stays can be large
                "layout": "side",             words to the left of what is shown, else above it
                "minutes": 2,                 how long the slide takes
                "notes": "Ask first: …"}      for the lecturer
@@ -20,8 +23,10 @@ metadata is on no slide: who extends a chapter does not break its deck.
 
 from __future__ import annotations
 
+import json
 import re
 from copy import deepcopy
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copyfile
@@ -31,12 +36,13 @@ from jupyter_cache import get_cache
 from jupyter_cache.cache.main import JupyterCacheBase
 from nbformat.v4 import new_markdown_cell, new_raw_cell
 
-from .nodes import FIGURE, PICTURE, figure_html, picture_html
+from .formulas import copy_for_slides
+from .nodes import FIGURE, PICTURE, SAVED, figure_html, picture_html
 
 __all__ = ["compose", "has_deck", "write_assets", "write_decks"]
 
 HERE = Path(__file__).parent
-KEYS = {"title", "text", "show", "lines", "layout", "minutes", "notes"}
+KEYS = {"title", "text", "show", "of", "lines", "shows", "moves", "layout", "minutes", "notes"}
 SHOWS = {"code": (True, False), "output": (False, True), "both": (True, True)}
 EQUATION = re.compile(r"\$\$[^$]*?\\tag\{([A-Z0-9]+\.\d+)\}[^$]*\$\$")
 REFERENCE = re.compile(r"^\(([A-Z0-9]+\.\d+)\)$", re.MULTILINE)
@@ -62,6 +68,7 @@ def compose(notebook) -> nbformat.NotebookNode:
         if cell.cell_type == "markdown"
         for found in EQUATION.finditer(cell.source)
     }
+    code = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
     slides: list[list] = []
     for cell in notebook.cells:
         kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
@@ -69,7 +76,7 @@ def compose(notebook) -> nbformat.NotebookNode:
             continue
         said = _checked(cell, kind)
         words = REFERENCE.sub(lambda found, cell=cell: _equation(equations, found[1], cell), "\n".join(said["text"]))
-        seen = _seen(cell, said)
+        seen = _seen(cell, said, code)
         if kind == "slide":
             slides.append([{**said, "name": cell.id, "words": words, "told": [said["notes"]]}])
             slides[-1] += [seen] * (seen is not None)
@@ -113,11 +120,24 @@ def _checked(cell, kind: str) -> dict:
         refuse("title", "the title of the slide")
     if kind == "slide" and not said.get("minutes", 0) > 0:
         refuse("minutes", "how long the slide takes")
-    if said.get("show") not in (*SHOWS, None) or ("show" in said and cell.cell_type != "code"):
+    if said.get("show") not in (*SHOWS, None) or ("show" in said and "of" not in said and cell.cell_type != "code"):
         refuse("show", "for a code cell, one of " + ", ".join(SHOWS))
+    for name in ("shows", "moves"):
+        if name in said and not (said.get("show") == "output" and all(isinstance(part, str) for part in said[name])):
+            refuse(name, "names of what stays of a live figure, with show: output")
     if said.get("layout", "") not in ("", "side"):
         refuse("layout", "side, or nothing")
-    return {"title": "", "text": [], "notes": "", "layout": "", "minutes": 0, **said}
+    return {
+        "title": "",
+        "text": [],
+        "notes": "",
+        "layout": "",
+        "minutes": 0,
+        "of": "",
+        "shows": [],
+        "moves": [],
+        **said,
+    }
 
 
 def _equation(equations: dict, tag: str, cell) -> str:
@@ -126,12 +146,15 @@ def _equation(equations: dict, tag: str, cell) -> str:
     return equations[tag]
 
 
-def _seen(cell, said: dict):
-    """The part of a code cell that its slide shows, or None."""
+def _seen(cell, said: dict, code: dict):
+    """The part of a code cell that its slide shows, or None; the cell itself, or the one of `code` that it names."""
+    if said["of"] and said["of"] not in code:
+        raise ValueError(f"cell {cell.id}, slides.of: got {said['of']!r}, takes the id of a code cell of this lecture")
     if "show" not in said:
         return None
-    seen = deepcopy(cell)
-    seen.metadata = nbformat.NotebookNode()
+    seen = deepcopy(code[said["of"]] if said["of"] else cell)
+    seen.id = cell.id  # two slides may show the same cell, and a notebook has no id twice
+    seen.metadata = nbformat.NotebookNode(shows=said["shows"], moves=said["moves"])
     code, output = SHOWS[said["show"]]
     if code and "lines" in said:
         first, last = said["lines"]
@@ -146,6 +169,12 @@ def _seen(cell, said: dict):
     return seen
 
 
+def _kept(metadata) -> str:
+    """What stays of a live figure, for deck.js."""
+    lists = {name: json.dumps(metadata[name], ensure_ascii=False) for name in ("shows", "moves")}
+    return "".join(f' data-{name}="{escape(names)}"' for name, names in lists.items()) if metadata["shows"] else ""
+
+
 def _write_deck(notebook, target: Path) -> None:
     from nbconvert.exporters import SlidesExporter
 
@@ -153,11 +182,13 @@ def _write_deck(notebook, target: Path) -> None:
     for cell in deck.cells:
         if cell.cell_type == "code" and not cell.source and not cell.outputs:
             raise ValueError(f"{target.stem}, cell {cell.id}, slides.show: got 'output', but the cell has none")
+        if cell.get("outputs"):
+            cell.outputs = [output for output in cell.outputs if SAVED not in output.get("data", {})]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if FIGURE in data:
                 html = figure_html(data[FIGURE], target.parents[1], "..")
-                output["data"] = {"text/html": f'<div class="ae-room">{html}</div>'}
+                output["data"] = {"text/html": f'<div class="ae-room"{_kept(cell.metadata)}>{html}</div>'}
             elif PICTURE in data:
                 html = picture_html(data[PICTURE], target.parents[1], "..", modes=("light",))
                 output["data"] = {"text/html": html.replace(' loading="lazy"', "")}
@@ -168,12 +199,13 @@ def _write_deck(notebook, target: Path) -> None:
 
 
 def write_assets(static: Path) -> None:
-    """reveal.js, the style sheet and the script of all decks; MathJax, fonts and figures are the book's."""
+    """reveal.js, MathJax, the style sheet and the script of all decks; fonts and figures are the book's."""
     from pygments.formatters import HtmlFormatter
 
-    from aecore.widgets.base import stylesheet
+    from aelab.figures.kit.base import stylesheet
 
     reveal = Path(find_spec("sphinx_revealjs").origin).parent / "_static" / "revealjs"
+    copy_for_slides(static)
     (static / "reveal").mkdir(parents=True, exist_ok=True)
     for name in ("dist/reveal.js", "dist/reveal.css", "plugin/notes/notes.js", "LICENSE"):
         copyfile(reveal / name, static / "reveal" / Path(name).name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,18 +37,25 @@ def site() -> Path:
     return SITE
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
+
+
+@contextmanager
+def serving(folder: Path, handler: type[Quiet] = Quiet):
+    """A folder over http, as long as the block lasts: the base address, ending in a slash."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}/"
+        http.shutdown()
 
 
 @pytest.fixture(scope="session")
 def server(site):
     """The site over http: the base address, ending in a slash."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}/"
-        http.shutdown()
+    with serving(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +98,8 @@ class Reader:
         self.requests.clear()
         self.problems.clear()
         self.page.goto(address, wait_until="load")
-        self.page.evaluate("() => window.MathJax?.startup?.promise?.then(() => 0)")
+        self.page.evaluate("() => window.MathJax?.startup?.promise?.then(() => 0)")  # of a deck
+        self.page.evaluate("() => window.aecore?.all().then(() => 0)")  # a figure out of sight would wait for a reader
         self.page.evaluate("() => document.fonts.ready.then(() => 0)")
         return self.page
 
@@ -111,9 +120,24 @@ def phone(browser):
 
 
 @pytest.fixture(scope="session")
-def gallery(browser, bases):
-    """The page of all figures, loaded once: for tests that only read it, or call the mathematics of a figure."""
+def smallest(browser):
+    return Reader(browser, "light", width=320, height=640, has_touch=True)
+
+
+@pytest.fixture(scope="session")
+def page_of_figures(browser, bases):
+    """The page of all figures, loaded once."""
     return Reader(browser).open(bases["file"] + "figures.html")
+
+
+@pytest.fixture
+def gallery(page_of_figures):
+    """The page of all figures as it opens. A test that moves a figure begins with `FigureOnPage.start()`."""
+    yield page_of_figures
+    restart = "(embed) => { embed.aeEnd(); embed.aeEnd = undefined; aecore.mount(embed); }"
+    page_of_figures.evaluate(
+        f"() => [...document.querySelectorAll('.ae-embed')].filter((e) => e.aeEnd).forEach({restart})"
+    )
 
 
 @pytest.fixture(scope="session")

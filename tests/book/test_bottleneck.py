@@ -8,9 +8,10 @@ import torch
 import traitlets
 
 import aecore as ae
-from aecore.widgets import Bottleneck
+from aelab.figures import Bottleneck
 
-from .figure_harness import FigureOnPage, call_module_function
+from .drawn import fmt
+from .figure_harness import FigureOnPage
 
 GREY = np.full((2, 3, 784), 0.5)  # two widths, three digits
 DIGITS = np.eye(3, 784)
@@ -36,7 +37,6 @@ def test_moves_under_the_hand(light, bases, way):
     assert figure.trait("digit") == 3
     figure._changes(lambda: digits.nth(7).click())
     assert figure.trait("digit") == 7
-    figure.check_latency("width k")
     figure.check_reset()
     assert [figure.trait(name) for name in ("width", "digit")] == [4, 2]
     assert [problem for problem in light.problems if "404" not in problem] == []
@@ -65,39 +65,48 @@ def test_keeps_its_room_and_says_what_is_wrong(light, phone, bases):
             figure.check_room()
         assert figure.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     figure.embed.evaluate("(embed) => embed.aeModel.set('width', 3)")
-    assert any("width: got 3, takes one of 1, 2, 4" in text for text in figure.error())
+    assert any("width" in text and "got 3" in text for text in figure.error())
     figure.embed.evaluate("(embed) => { embed.aeModel.set('width', 2); embed.aeModel.set('digit', 10); }")
-    assert any("digit: got 10, takes an integer from 0 to 9" in text for text in figure.error())
+    assert any("digit" in text and "got 10" in text for text in figure.error())
 
 
-def test_parity_of_error_and_psnr_with_aecore(gallery):
-    pairs = torch.rand(2, 120, 784, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    calls = [list(pair) for pair in zip(*pairs.tolist(), strict=True)]
-    for name, formula in (("squaredError", ae.squared_error), ("psnr", ae.psnr)):
-        got = call_module_function(gallery, "Bottleneck", name, calls)
-        np.testing.assert_allclose(got, formula(*pairs).numpy(), rtol=1e-12)
-
-
-def test_parity_of_the_width_that_is_enough(gallery):
-    random = np.random.default_rng(0)
-    calls = [
-        [list(range(1, 8)), np.sort(random.uniform(0, 9, 7))[::-1].tolist(), random.uniform(0, 9)] for _ in range(120)
-    ]
-    got = call_module_function(gallery, "Bottleneck", "enough", calls)
-    for (widths, errors, error), width in zip(calls, got, strict=True):
-        assert width == next((k for k, e in zip(widths, errors, strict=True) if e <= error), None)
-
-
-def test_the_page_unpacks_what_python_packed(gallery):
-    """One byte per pixel: off by half a step at most, of 255 from the smallest to the largest value."""
-    random = np.random.default_rng(0)
-    pictures = random.normal(0.4, 0.5, (100, 784))
-    figure = built(widths=[1, 2], originals=DIGITS[:1] + 0, pca=pictures[:2, None], autoencoder=pictures[2:4, None])
-    low, high = figure.limits
-    assert [low, high] == pytest.approx([min(0, pictures[:4].min()), max(1, pictures[:4].max())])
-    got = call_module_function(gallery, "Bottleneck", "unpack", [[list(figure.pictures), low, high]])[0]
-    wanted = np.concatenate([DIGITS[:1], pictures[:4]]).ravel()
-    assert np.abs(got - wanted).max() <= (high - low) / 510 + 1e-6
+@pytest.mark.parametrize(("keys", "width", "digit"), [([], 4, 2), (["Home"], 1, 9), (["End"], 64, 0)])
+def test_draws_its_numbers(gallery, keys, width, digit):
+    figure = FigureOnPage(gallery, "Bottleneck")
+    figure.start()
+    figure.press("width k", *keys)
+    figure.embed.get_by_role("radio").nth(digit).check(force=True)
+    drawn = figure.drawn(canvases=True)
+    has, widths, (low, high) = drawn.traits, drawn.traits["widths"], drawn.traits["limits"]
+    at, count = widths.index(has["width"]), len(widths)
+    assert (has["width"], has["digit"]) == (width, digit)
+    plot, middle = drawn.plot("error", x="log"), (count - 1) // 2
+    assert [int(text) for text in plot.x.texts] == widths
+    plot.rule("width", "muted", x=widths[at])
+    for m, (name, hue, errors) in enumerate(
+        (("PCA", "blue", has["errors"]["pca"]), ("autoencoder", "orange", has["errors"]["autoencoder"]))
+    ):
+        plot.line(name, hue, widths, errors)
+        plot.dots(f"all of {name}", hue, widths, errors)
+        plot.dot(name, hue, widths[at], errors[at])
+        plot.label(name, hue, name, widths[middle - 1 + m], errors[middle - 1 + m])
+    pictures = low + np.frombuffer(has["pictures"], np.uint8).reshape(1 + 2 * count, -1, 28, 28) / 255 * (high - low)
+    shown = torch.from_numpy(pictures[[0, 1 + at, 1 + count + at], digit])
+    for name, picture in zip(("original", "PCA", "autoencoder"), shown.numpy(), strict=True):
+        drawn.raster(name, picture)
+    for place, picture in enumerate(pictures[0]):
+        drawn.raster(f"test digit {place + 1}", picture)
+    own = ae.squared_error(shown[1:].flatten(1), shown[:1].flatten(1).expand(2, -1)).tolist()
+    decibels = ae.psnr(shown[1:], shown[:1].clamp(0, 1).expand(2, -1, -1)).tolist()
+    tiles = figure.embed.locator(".ae-tile-name").all_inner_texts()
+    what = f"{widths[at]} number{'s' if widths[at] > 1 else ''}"
+    said = [f"{what}\nerror {fmt(error, 1)}\n{fmt(db, 1)} dB" for error, db in zip(own, decibels, strict=True)]
+    assert [tile.strip() for tile in tiles] == ["784 numbers", *said]
+    mean = [fmt(has["errors"][name][at], 1) for name in ("pca", "autoencoder")]
+    assert f"error of {mean[0]} by PCA and {mean[1]} by the autoencoder" in drawn.say
+    assert f"(this one: {fmt(own[0], 1)} and {fmt(own[1], 1)})" in drawn.say
+    drawn.slider("width k", at, str(widths[at]))
+    drawn.complete()
 
 
 def test_the_numbers_under_the_pictures_are_those_of_the_pictures(gallery):
@@ -133,17 +142,17 @@ def test_opens_where_the_autoencoder_keeps_more_and_the_widest_pca_catches_up():
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"widths": []}, r"widths: got shape \(0,\)"),
-        ({"widths": [4]}, "widths: got .4., takes at least two"),
-        ({"widths": [4, 1]}, "takes at least two increasing positive integers"),
-        ({"widths": [0, 1]}, "takes at least two increasing positive integers"),
-        ({"originals": np.empty((0, 784))}, r"originals: got shape \(0, 784\)"),
-        ({"originals": np.eye(3, 783)}, r"originals: got shape \(3, 783\), takes \(any, 784\)"),
-        ({"pca": GREY[:1]}, r"pca: got shape \(1, 3, 784\), takes \(2, 3, 784\)"),
-        ({"autoencoder": GREY * np.nan}, "autoencoder: got NaN or infinity"),
-        ({"autoencoder": GREY[:, :2]}, "autoencoder: got shape"),
-        ({"pca_error": [1.0, np.inf]}, "pca_error: got NaN or infinity"),
-        ({"autoencoder_error": [1.0]}, "autoencoder_error: got shape"),
+        ({"widths": []}, r"widths must have shape .*, got .0"),
+        ({"widths": [4]}, r"widths must be at least 2 increasing numbers, got \[4\]"),
+        ({"widths": [4, 1]}, "widths must be at least 2 increasing numbers"),
+        ({"widths": [0, 1]}, "widths must be at least 1, got"),
+        ({"originals": np.empty((0, 784))}, r"originals must have shape .*, got .0, 784"),
+        ({"originals": np.eye(3, 783)}, r"originals must have shape .*any, 784.*, got .3, 783"),
+        ({"pca": GREY[:1]}, r"pca must have shape .*2, 3, 784.*, got .1, 3, 784"),
+        ({"autoencoder": GREY * np.nan}, "autoencoder must be finite, got"),
+        ({"autoencoder": GREY[:, :2]}, "autoencoder must have shape .*, got ."),
+        ({"pca_error": [1.0, np.inf]}, "pca_error must be finite, got"),
+        ({"autoencoder_error": [1.0]}, "autoencoder_error must have shape .*, got ."),
     ],
 )
 def test_refuses_other_data_by_name(other, message):
@@ -153,7 +162,7 @@ def test_refuses_other_data_by_name(other, message):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1", None, 3, -1])
 def test_refuses_other_traits_by_name(bad):
-    with pytest.raises(traitlets.TraitError, match="width: got"):
+    with pytest.raises(traitlets.TraitError, match="width must be one of 1, 4, got"):
         built(width=bad)
-    with pytest.raises(traitlets.TraitError, match="digit: got"):
+    with pytest.raises(traitlets.TraitError, match="digit must be an integer from 0 to 2, got"):
         built(digit=bad)

@@ -5,7 +5,8 @@ import zipfile
 
 import nbformat
 import pytest
-from fork import ROOT
+from aebook.bundle import sources as modules
+from project import ROOT
 from stick import NAME, write_zip
 
 
@@ -31,8 +32,10 @@ def test_holds_the_site_the_notebooks_and_the_wheel(site, unpacked):
     (wheel,) = unpacked.glob("*.whl")
     with zipfile.ZipFile(wheel) as package:
         packed = set(package.namelist())
-    sources = [path for path in (ROOT / "aecore").rglob("*") if path.suffix in (".py", ".js", ".css", ".json")]
-    assert {str(path.relative_to(ROOT)) for path in sources} <= packed
+    sources = [path for name in ("aecore", "aelab") for path in (ROOT / name).rglob("*")]
+    wanted = [path for path in sources if path.suffix in (".py", ".js", ".css", ".json")]
+    assert {str(path.relative_to(ROOT)) for path in wanted} <= packed
+    assert {f"aelab/figures/dist/{path.name}" for path in modules()} <= packed
     assert {f"aecore/assets/{path.name}" for path in (ROOT / "aecore" / "assets").iterdir()} <= packed
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from aecore.widgets import FIGURES
+from aelab.figures import FIGURES
 
-from .figure_harness import FigureOnPage
+from .axis import Axis
+from .figure_harness import FigureOnPage, frames
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,21 @@ def test_figure_has_a_caption_a_reset_and_a_readout(gallery, name):
     assert figure.embed.locator("[aria-live=polite]").count() == 1
     assert figure.readout().strip()
     assert figure.embed.locator("[id]").count() == 0, "ids would be doubled by a second instance"
+
+
+def test_ticks_are_round_where_no_figure_asks_for_others(gallery):
+    """Multiples of 1, 2, 2.5 or 5 times a power of ten, three at least; and they reach over most of the axis."""
+    chosen = {("GaussianKL", "integrands", "y"), ("ScoreField", "density", "y"), ("NaiveMonteCarlo", "estimate", "y")}
+    chosen |= {("ElboGap", "nats", "x"), ("Reparameterize", "estimates", "x"), ("LatentPlane", "plane", "x")}
+    chosen |= {("BernoulliKL", "penalty", "y"), ("Bottleneck", "error", "y")}
+    for name, plot, axis in sorted(chosen):
+        figure = FigureOnPage(gallery, name)
+        figure.start()
+        found = Axis(figure.drawn().plots[plot], axis)
+        assert len(found.values) >= 3, f"{name}, {plot}: {found.texts}"
+        assert found.is_round, f"{name}, {plot}: {found.texts}"
+        low, high = found.limits
+        assert found.values[-1] - found.values[0] > 0.5 * (high - low)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -54,5 +70,5 @@ def test_every_figure_cleans_up(light, bases):
             " const end = aecore.mount(embed); end(); }",
             figure.module,
         )
-        page.wait_for_timeout(50)
+        frames(page)
         assert light.problems == [], name

@@ -12,7 +12,9 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 
-from aecore.widgets import FIGURES
+from aelab import figures
+from aelab.figures import FIGURES
+from aelab.stills import Picture
 
 from .conftest import Reader
 
@@ -54,15 +56,15 @@ def notebook(browser, lab):
     address, folder = lab
     source = (
         "from functools import partial\nfrom pathlib import Path\nfrom IPython.display import display\n"
-        "from aecore import widgets\n"
+        "from aelab import figures, quizzes\n"
         "def heard(name, change):\n    Path(name + '.heard').write_text(change['name'])\n"
-        "for name, kind in widgets.FIGURES.items():\n"
+        "for name, kind in figures.FIGURES.items():\n"
         "    figure = kind.example()\n    figure.observe(partial(heard, name), figure._own())\n    display(figure)\n"
         "from ipywidgets import FloatSlider, link\n"
-        "figure, control = widgets.BernoulliKL(), FloatSlider(0.05, min=0.01, max=0.5, step=0.01)\n"
+        "figure, control = figures.BernoulliKL(), FloatSlider(0.05, min=0.01, max=0.5, step=0.01)\n"
         "coupling = link((control, 'value'), (figure, 'rho'))\n"
-        "display(widgets.InKernel(figure, control, says='a control of Python moves it.'))\n"
-        "sheet = widgets.quiz('06')\nsheet.observe(partial(heard, 'Quiz'), 'given')\ndisplay(sheet)\n"
+        "display(figures.InKernel(figure, control, says='a control of Python moves it.'))\n"
+        "sheet = quizzes.quiz('06')\nsheet.observe(partial(heard, 'Quiz'), 'given')\ndisplay(sheet)\n"
         "Path('done').touch()"
     )
     cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
@@ -134,3 +136,44 @@ def test_a_quiz_is_alive_in_jupyterlab(notebook):
         page.wait_for_timeout(100)
     assert (folder / "Quiz.heard").exists(), "Python did not hear the answer"
     assert page.locator(".jp-CodeCell").count() == cells
+
+
+def test_a_live_figure_hides_its_picture(notebook):
+    page, _ = notebook
+    saved = page.locator(".ae-saved")
+    assert saved.count() == page.locator(".ae-figure").count() == len(FIGURES) + 2
+    assert saved.locator("visible=true").count() == 0
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_notebook_that_is_opened_again_shows_pictures_with_their_words(browser, lab, monkeypatch, trusted):
+    """Its kernel is gone, and with it every widget: no "model not found", no `repr`."""
+    from matplotlib.figure import Figure as Drawing
+    from nbformat.sign import NotebookNotary
+
+    address, folder = lab
+    figure, bundles = figures.BernoulliKL(), []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata=None: bundles.append(data))
+    figure._ipython_display_()
+    bundles.append(Picture(Drawing, alt="Nothing but paper.")._repr_mimebundle_()[0])
+    outputs = [nbformat.v4.new_output("display_data", data) for data in bundles]
+    cells = [nbformat.v4.new_code_cell("1", outputs=part, execution_count=1) for part in (outputs[:2], outputs[2:])]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    again = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    path = folder / f"again-{trusted}.ipynb"
+    nbformat.write(again, path)
+    if trusted:
+        NotebookNotary().sign(nbformat.read(path, as_version=4))
+    reader = Reader(browser, height=1400)
+    page = reader.open(f"{address}lab/tree/{path.name}?reset")
+    page.locator(".ae-saved").wait_for(timeout=60_000)
+    page.wait_for_timeout(6000)  # JupyterLab gives up a widget after two seconds with a kernel
+    image = page.locator(".ae-saved img")
+    assert image.is_visible()
+    assert image.evaluate("(image) => image.complete && image.naturalWidth > 500")
+    assert image.get_attribute("alt") == figure.sentence()
+    assert page.get_by_role("img", name="Nothing but paper.").is_visible()
+    text = page.locator(".jp-Notebook").inner_text()
+    for dead in ("model not found", "BernoulliKL(", "Loading widget", "Picture:"):
+        assert dead not in text
+    reader.context.close()

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 import traitlets
 
-from aecore.widgets import LatentPlane
-from aecore.widgets.latent_plane import _models
-from aecore.widgets.quantize import forward
+from aelab.figures import LatentPlane
+from aelab.figures.kit.quantize import forward
+from aelab.stills.style import DIGIT_HUES, HUES
 
-from .figure_harness import FigureOnPage, call_module_function
+from .drawn import fmt
+from .figure_harness import FigureOnPage
 
 CODES = np.array([[0.0, 0.0], [0.0, 1.0], [9.0, 0.0], [9.0, 1.0]])
 DECODER = [(np.ones((784, 2)), np.zeros(784), "sigmoid")]
-
-HANDLE_LATENCY = """([handle, plot, moves]) => {
-  const box = plot.getBoundingClientRect(), times = [];
-  const hand = (type, x, y) => handle.dispatchEvent(
-    new PointerEvent(type, { bubbles: true, clientX: x, clientY: y, pointerId: 1, buttons: 1, pointerType: 'touch' }));
-  handle.setPointerCapture = plot.setPointerCapture = () => {};
-  hand('pointerdown', box.left + 60, box.top + 60);
-  for (let i = 0; i < moves; i++) {
-    const begin = performance.now();
-    hand('pointermove', box.left + 60 + ((i * 37) % 300), box.top + 60 + ((i * 53) % 200));
-    plot.getBoundingClientRect().height;
-    times.push(performance.now() - begin);
-  }
-  hand('pointerup', 0, 0);
-  return times.sort((a, b) => a - b);
-}"""
 
 
 def opened(reader, bases, way="file"):
@@ -59,10 +43,6 @@ def test_moves_under_the_hand(light, bases, way):
     figure.check_handle("end A", dx=40, dy=30)
     assert canvas(figure, "eight digits decoded from A to B") != before
     figure.check_reset()
-    figure.check_latency("from A to B")
-    for label in ("the point", "end B"):
-        nodes = [figure.handle(label).element_handle(), plot.element_handle()]
-        figure.check_times(200, lambda nodes=nodes: figure.page.evaluate(HANDLE_LATENCY, [*nodes, 200]))
     figure.check_choice("plane of")
     assert figure.trait("plane") == "VAE"
     figure.check_slider("from A to B")
@@ -116,7 +96,7 @@ def test_another_plane_keeps_the_digits_of_the_ends(light, bases):
     figure.embed.get_by_role("radio", name="VAE").click()
     assert traits(figure, "ax", "ay", "bx", "by") == pytest.approx(codes[1][ends].ravel(), abs=1e-6)
     figure.embed.evaluate("(embed) => embed.aeModel.set('plane', 'nonsense')")
-    assert any("takes autoencoder or VAE" in text for text in figure.error())
+    assert any("nonsense" in text for text in figure.error())
 
 
 def test_keeps_its_room(light, phone, bases):
@@ -131,50 +111,6 @@ def test_keeps_its_room(light, phone, bases):
         assert figure.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_parity_of_the_decoders_with_torch(gallery):
-    """Weights in int8: a pixel in [0, 1] is off by < 0.005 on average, < 0.06 at worst; from the still by 1e-5."""
-    still = LatentPlane.example()
-    for plane, model in zip(still.planes, _models(), strict=True):
-        (x0, x1), (y0, y1) = plane["limits"]
-        z = np.random.default_rng(0).uniform([x0, y0], [x1, y1], (120, 2)).astype(np.float32)
-        with torch.no_grad():
-            logits = model.decoder(torch.from_numpy(z))
-        exact = (logits.sigmoid() if plane["name"] == "VAE" else logits).numpy()
-        packed = {**plane["decoder"], "data": list(plane["decoder"]["data"])}
-        got = np.array(call_module_function(gallery, "LatentPlane", "decode", [[packed, z.tolist()]])[0])
-        assert np.abs(got - exact).mean() < 0.005
-        assert np.abs(got - exact).max() < 0.06
-        np.testing.assert_allclose(got, forward(plane["decoder"], z), atol=1e-5)
-
-
-def test_parity_of_the_neighbours(gallery):
-    random = np.random.default_rng(1)
-    codes, points = random.normal(size=(150, 2)), random.uniform(-3, 3, (120, 2))
-    calls = [[codes.ravel().tolist(), *point, 10] for point in points.tolist()]
-    for point, got in zip(points, call_module_function(gallery, "LatentPlane", "nearest", calls), strict=True):
-        distance = np.linalg.norm(codes - point, axis=1)
-        order = distance.argsort()[:10]
-        assert [i for i, _ in got] == order.tolist()
-        np.testing.assert_allclose([d for _, d in got], distance[order], rtol=1e-12)
-
-
-def test_parity_of_the_walk(gallery):
-    ends = np.random.default_rng(2).normal(size=(120, 3, 2))
-    ways = call_module_function(gallery, "LatentPlane", "between", [[a, b, 8] for a, b, _ in ends.tolist()])
-    np.testing.assert_allclose(ways, np.linspace(ends[:, 0], ends[:, 1], 8, axis=1), atol=1e-12)
-    places = call_module_function(gallery, "LatentPlane", "along", [[a, b, p] for a, b, p in ends.tolist()])
-    figure = LatentPlane({"toy": (CODES, DECODER)}, [0, 0, 1, 1])
-    for (a, b, p), place in zip(ends, places, strict=True):
-        numbers = dict(zip(("ax", "ay", "bx", "by", "x", "y"), np.concatenate([a, b, p]), strict=True))
-        for name, value in numbers.items():
-            setattr(figure, name, value)
-        assert figure._place() == pytest.approx(place, abs=1e-12)
-        steps = np.linspace(0, 1, 2001)  # the place is the nearest of all on the segment
-        nearest = np.linalg.norm(a + steps[:, None] * (b - a) - p, axis=1).argmin()
-        assert place == pytest.approx(steps[nearest], abs=1e-3)
-    assert call_module_function(gallery, "LatentPlane", "along", [[[1, 2], [1, 2], [5, 5]]]) == [0]
-
-
 def test_opens_in_a_gap_between_two_classes():
     figure = LatentPlane.example()
     labels = np.frombuffer(figure.labels, np.uint8)
@@ -183,7 +119,7 @@ def test_opens_in_a_gap_between_two_classes():
         labels[np.linalg.norm(codes - end, axis=1).argmin()] for end in ([figure.ax, figure.ay], [figure.bx, figure.by])
     ]
     assert ends[0] != ends[1]
-    assert figure._nearest()[1] > 4  # what the page calls far from every code
+    assert figure.nearest()[1] > 4  # what the page calls far from every code
     assert 0.3 <= figure.along <= 0.7
     assert "decoded at a point whose nearest code" in figure.sentence()
     assert len(figure.draw().axes) == 10
@@ -191,25 +127,80 @@ def test_opens_in_a_gap_between_two_classes():
     assert "the plane of the VAE" in figure.sentence()
 
 
+STATES = {
+    "as it opens": lambda figure: None,
+    "at the end": lambda figure: figure.press("from A to B", "End"),
+    "the other plane": lambda figure: figure.choose("plane of", "VAE"),
+    "in the corner": lambda figure: figure.nudge("the point", "End", *["PageUp"] * 25),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_draws_what_the_decoder_decodes(gallery, state):
+    figure = FigureOnPage(gallery, "LatentPlane")
+    figure.start()
+    STATES[state](figure)
+    drawn = figure.drawn(canvases=True)
+    has, labels = drawn.traits, np.frombuffer(drawn.traits["labels"], np.uint8)
+    (shown,) = (one for one in has["planes"] if one["name"] == has["plane"])
+    codes = np.frombuffer(shown["codes"], "<f4").reshape(-1, 2).astype(float)
+    point, a, b = ((has[x], has[y]) for x, y in (("x", "y"), ("ax", "ay"), ("bx", "by")))
+    plot, limits = drawn.plot("plane"), np.array(shown["limits"])
+    assert [plot.x.limits, plot.y.limits] == [pytest.approx(list(ends), abs=1e-3) for ends in limits]
+    plot.line("from A to B", "ink", *np.array([a, b]).T)
+    drawn.glyphs("codes", plot, *codes.T, [HUES[DIGIT_HUES[digit]] for digit in labels])
+    for label, hue, place in (("the point", "orange", point), ("end A", "ink", a), ("end B", "ink", b)):
+        mark = plot.handle(label, hue, *place)
+        assert [mark["min"], mark["max"]] == pytest.approx(limits[0])
+        assert mark["now"] == place[0]
+    plot.label("A", "ink", "A", *a)
+    plot.label("B", "ink", "B", *b)
+    plot.label("hint", "orange", "drag me" if state == "as it opens" else "", *point)
+
+    def decoded(places):
+        return forward(shown["decoder"], np.array(places)).reshape(-1, 28, 28)
+
+    drawn.raster("decoded digit", decoded([point])[0])
+    walk = decoded(np.linspace(a, b, 8))
+    strip = np.concatenate(np.pad(walk, ((0, 0), (0, 0), (0, 4))), axis=1)[:, :-4]
+    drawn.raster("eight digits decoded from A to B", strip)
+    way = np.subtract(b, a)
+    along = np.clip(np.subtract(point, a) @ way / (way @ way), 0, 1)
+    assert has["along"] == pytest.approx(along, abs=0.005)
+    drawn.slider("from A to B", has["along"], fmt(has["along"]))
+    distance = np.sort(np.linalg.norm(codes - point, axis=1))
+    nearest = labels[np.linalg.norm(codes - point, axis=1).argmin()]
+    spacing = np.median([np.sort(np.linalg.norm(codes - code, axis=1))[1] for code in codes])
+    far = distance[0] / spacing
+    assert f"of {len(labels):,} test digits, a {nearest}, is {fmt(far, 1 if far < 10 else 0)} times" in drawn.say
+    under = figure.embed.get_by_text(f"decoded at {fmt(point[0])}, {fmt(point[1])}", exact=True)
+    assert under.count() == 1
+    drawn.complete()
+
+
 @pytest.mark.parametrize(
     ("planes", "labels", "message"),
     [
-        ({}, [0, 1], "planes: got"),
-        ([CODES], [0, 1], "planes: got"),
-        ({"toy": CODES}, [0, 0, 1, 1], r"planes\['toy'\]: got ndarray"),
-        ({"toy": (CODES, DECODER)}, [], r"labels: got shape \(0,\)"),
-        ({"toy": (CODES[:1], DECODER)}, [0], "labels: got one digit"),
-        ({"toy": (CODES, DECODER)}, [0, 0, 1, 12], "labels: got values from 0 to 12"),
+        ({}, [0, 1], "planes must be a dict"),
+        ([CODES], [0, 1], "planes must be a dict"),
+        ({"toy": CODES}, [0, 0, 1, 1], r"planes\['toy'\] must be .codes, decoder., got ndarray"),
+        ({"toy": (CODES, DECODER)}, [], r"labels must have shape .*, got .0"),
+        ({"toy": (CODES[:1], DECODER)}, [0], "labels must be of at least two digits, got one"),
+        ({"toy": (CODES, DECODER)}, [0, 0, 1, 12], r"labels must be in \[0, 9\], got values from 0 to 12"),
         ({"toy": (CODES, DECODER)}, [0, 0, 1, 0.5], "labels"),
-        ({"toy": (CODES, DECODER)}, [0, 0, 1], r"codes of toy: got shape \(4, 2\), takes \(3, 2\)"),
-        ({"toy": (CODES * np.nan, DECODER)}, [0, 0, 1, 1], "codes of toy: got NaN"),
+        ({"toy": (CODES, DECODER)}, [0, 0, 1], r"codes of toy must have shape .*3, 2.*, got .4, 2"),
+        ({"toy": (CODES * np.nan, DECODER)}, [0, 0, 1, 1], "codes of toy must be finite, got"),
         (
             {"toy": (CODES, [(np.ones((784, 3)), np.zeros(784), "linear")])},
             [0, 0, 1, 1],
-            "decoder of toy: got 3 inputs",
+            "decoder of toy must be from 2 values to 784, got one from 3",
         ),
-        ({"toy": (CODES, [(np.ones((9, 2)), np.zeros(9), "linear")])}, [0, 0, 1, 1], "decoder of toy: .* 9 outputs"),
-        ({"toy": (CODES, [(DECODER[0][0] * np.nan, np.zeros(784), "tanh")])}, [0, 0, 1, 1], "weight: got NaN"),
+        ({"toy": (CODES, [(np.ones((9, 2)), np.zeros(9), "linear")])}, [0, 0, 1, 1], "decoder of toy must be .* to 9"),
+        (
+            {"toy": (CODES, [(DECODER[0][0] * np.nan, np.zeros(784), "tanh")])},
+            [0, 0, 1, 1],
+            "weight must be finite, got",
+        ),
     ],
 )
 def test_refuses_other_data_by_name(planes, labels, message):
@@ -220,7 +211,7 @@ def test_refuses_other_data_by_name(planes, labels, message):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1", None])
 def test_refuses_other_traits_by_name(bad):
     for name in ("x", "y", "ax", "ay", "bx", "by", "along"):
-        with pytest.raises(traitlets.TraitError, match=f"{name}: got .*, takes a finite number"):
+        with pytest.raises(traitlets.TraitError, match=f"{name} must be a finite number.*, got"):
             LatentPlane({"toy": (CODES, DECODER)}, [0, 0, 1, 1], **{name: bad})
     with pytest.raises(traitlets.TraitError, match="plane"):
         LatentPlane({"toy": (CODES, DECODER)}, [0, 0, 1, 1], plane="other")
@@ -230,6 +221,6 @@ def test_shows_other_models_for_the_same_digits():
     figure = LatentPlane({"toy": (CODES, DECODER)}, labels=[0, 0, 1, 1])
     figure.show({"other": (10 * CODES, DECODER)})
     assert (figure.plane, figure.x, figure.bx) == ("other", 45, 90)
-    with pytest.raises(ValueError, match="other: got"):
+    with pytest.raises(ValueError, match="codes of other must have shape"):
         figure.show({"other": (CODES[:2], DECODER)})
     assert figure.plane == "other"

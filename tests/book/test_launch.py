@@ -1,6 +1,6 @@
 """The buttons of a page: Colab opens the very notebook that the page was made of."""
 
-from fork import ROOT, address, notebooks, spellings
+from project import ROOT, address, notebooks, spellings
 
 from .test_pages import soup
 

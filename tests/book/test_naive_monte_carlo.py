@@ -11,10 +11,11 @@ import traitlets
 from scipy.special import logsumexp
 from torch.distributions import MultivariateNormal, Normal
 
-from aecore.widgets import NaiveMonteCarlo
-from aecore.widgets.draws import normals
+from aelab.figures import NaiveMonteCarlo
+from aelab.figures.kit.draws import normals
 
-from .figure_harness import FigureOnPage, call_module_function
+from .drawn import fmt
+from .figure_harness import FigureOnPage
 
 
 def models(count):
@@ -39,10 +40,6 @@ def likelihoods(weights, x, sigma, z):
     return Normal(torch.tensor(z) @ torch.tensor(weights).T, sigma).log_prob(torch.tensor(x)).sum(1).numpy()
 
 
-def on_page(weights, x, sigma):
-    return [weights.ravel().tolist(), x.tolist(), sigma]
-
-
 def carriers(values):
     """The fewest of exp(values) that make up 99 % of their sum, by sorting them all."""
     parts = np.exp(np.sort(values)[::-1] - logsumexp(values)).cumsum()
@@ -62,12 +59,67 @@ def test_moves_under_the_hand(light, bases, way):
     assert figure.readout() != before[1]
     figure.check_reset()
     assert [figure.trait(name) for name in ("samples", "dimension", "seed")] == [1000, 10, 0]
-    # the reader's pointer starts the drawing ahead; then no slider has to wait
-    figure.embed.locator(".ae-figure").hover()
-    figure.page.wait_for_timeout(1500)
-    figure.check_latency("samples")
-    figure.check_latency("dimension of z")
     assert light.problems == []
+
+
+STATES = {
+    "as it opens": [],
+    "one sample in one dimension": [("samples", "Home"), ("dimension of z", "Home")],
+    "many in twenty": [("samples", "PageUp"), ("dimension of z", "End")],
+    "many in one": [("samples", "ArrowRight", "ArrowRight", "ArrowRight"), ("dimension of z", "Home")],
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_draws_what_torch_computes(gallery, state):
+    figure = FigureOnPage(gallery, "NaiveMonteCarlo")
+    figure.start()
+    for label, *keys in STATES[state]:
+        figure.press(label, *keys)
+    drawn = figure.drawn()
+    has, numbers, at = drawn.traits, np.frombuffer(drawn.traits["model"]["data"], "<f4").astype(float), 0
+    count, dimension, sigma = has["samples"], has["dimension"], has["sigma"]
+    for size, columns in has["model"]["sizes"]:
+        weights, x = np.split(numbers[at : at + size * (columns + 1)], [size * columns])
+        at += size * (columns + 1)
+        if columns == dimension:
+            break
+    weights = weights.reshape(-1, dimension)
+    values = likelihoods(weights, x, sigma, normals(has["seed"], count * dimension).reshape(count, dimension))
+    running, goal = np.logaddexp.accumulate(values) - np.log(np.arange(1, count + 1)), evidence(weights, x, sigma)
+    estimate, error = running[-1], running[-1] - goal
+
+    plot, reach = drawn.plot("estimate", x="log"), 20 + 2 * dimension
+    assert plot.y.limits == pytest.approx((goal - reach, goal + reach / 5), abs=0.02)
+    assert plot.x.limits == pytest.approx((1, 100_000), rel=0.01)
+    n = plot.points("estimate", "blue")[0].round().astype(int)
+    assert (n[0], n[-1], bool((np.diff(n) > 0).all())) == (1, count, True)
+    plot.line("estimate", "blue", n, running[n - 1])
+    plot.rule("exact", "ink", y=goal)
+    plot.end_labels(("exact", "ink", goal))
+    plot.line("gap", "muted", [count, count], [estimate, goal])
+    plot.dot("estimate", "blue", count, estimate)
+    words = f"{fmt(abs(error), 1)} nats {'short' if error < 0 else 'over'}" if abs(error) >= reach / 20 else ""
+    plot.label("gap", "blue", words, count, np.clip(goal + error / 2, goal - reach + reach / 10, goal))
+
+    samples, total = drawn.plot("samples"), drawn.plot("sum")
+    assert samples.x.limits == pytest.approx(total.x.limits)
+    edges = np.linspace(*np.round(total.x.limits), 45)
+    inside = np.clip(values / math.log(10), edges[0], edges[-1] - 1e-9)
+    samples.bars("samples", "blue", edges, np.histogram(inside, edges)[0] / count)
+    shares = np.histogram(inside, edges, weights=np.exp(values - logsumexp(values)))[0]
+    total.bars("sum", "orange", edges, shares)
+    assert total.y.limits == pytest.approx((0, 1), abs=1e-6)
+    drawn.shows(
+        ("estimate of log p(x)", "blue", f"{fmt(estimate)} nats"),
+        ("exact", "ink", f"{fmt(goal)} nats"),
+        ("samples that carry 99 % of the sum", "orange", f"{carriers(values):,} of {count:,}"),
+    )
+    places = [v * 10**k for k in range(5) for v in (1, 2, 3, 5, 7)]
+    drawn.slider("samples", places.index(count), f"{count:,}")
+    drawn.slider("dimension of z", [d for _, d in has["model"]["sizes"]].index(dimension), str(dimension))
+    assert drawn.say.startswith(f"In {dimension} dimension{'s' if dimension > 1 else ''}, {carriers(values):,} of")
+    drawn.complete()
 
 
 def test_keeps_its_room_in_every_dimension(light, phone, bases):
@@ -86,47 +138,9 @@ def test_keeps_its_room_in_every_dimension(light, phone, bases):
 def test_a_state_that_does_not_fit_is_an_error_in_the_box(light, bases):
     figure = FigureOnPage(light.open(bases["file"] + "figures.html"), "NaiveMonteCarlo")
     figure.embed.evaluate("(embed) => { embed.aeModel.set('dimension', 7); }")
-    assert figure.error() == ["This figure cannot draw: dimension: got 7, takes one of the model's"]
-
-
-def test_parity_of_the_exact_value_and_of_the_likelihood(gallery):
-    cases = list(models(150))
-    got = call_module_function(gallery, "NaiveMonteCarlo", "exact", [on_page(*case) for case in cases])
-    np.testing.assert_allclose(got, [evidence(*case) for case in cases], rtol=1e-9, atol=1e-9)
-    random = np.random.default_rng(1)
-    z = [random.normal(size=case[0].shape[1]) for case in cases]
-    calls = [[*on_page(*case), value.tolist()] for case, value in zip(cases, z, strict=True)]
-    got = call_module_function(gallery, "NaiveMonteCarlo", "logLikelihood", calls)
-    wanted = [likelihoods(*case, value[None])[0] for case, value in zip(cases, z, strict=True)]
-    np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
-    # mean and spread of log p(x|z) over the prior: a quadratic of Gaussians, sums of eigenvalues say both
-    got = call_module_function(gallery, "NaiveMonteCarlo", "moments", [on_page(*case) for case in cases])
-    for (weights, x, sigma), (typical, spread) in zip(cases, got, strict=True):
-        values, vectors = np.linalg.eigh(weights.T @ weights)
-        along = vectors.T @ (weights.T @ x)
-        constant = -0.5 * len(x) * math.log(2 * math.pi * sigma**2)
-        assert typical == pytest.approx(constant - (x @ x + values.sum()) / (2 * sigma**2), rel=1e-9)
-        variance = (2 * values**2 + 4 * along**2).sum() / (4 * sigma**4)
-        assert spread == pytest.approx(math.sqrt(variance), rel=1e-9)
-
-
-def test_parity_of_the_estimate_sample_for_sample(gallery):
-    """Every running value, the carriers and both histograms, from the same numbers that Python draws."""
-    cases, count = list(models(100)), 300
-    calls = [[*on_page(*case), seed, count] for seed, case in enumerate(cases)]
-    runs = call_module_function(gallery, "NaiveMonteCarlo", "running", calls)
-    summaries = call_module_function(gallery, "NaiveMonteCarlo", "summary", calls)
-    for seed, (case, run, (edges, samples, parts, few)) in enumerate(zip(cases, runs, summaries, strict=True)):
-        dimension = case[0].shape[1]
-        values = likelihoods(*case, normals(seed, count * dimension).reshape(count, dimension))
-        np.testing.assert_allclose(run, np.logaddexp.accumulate(values) - np.log(np.arange(1, count + 1)), rtol=1e-9)
-        assert few == carriers(values)
-        inside = np.clip(values / math.log(10), edges[0], edges[-1] - 1e-9)
-        np.testing.assert_allclose(samples, np.histogram(inside, edges)[0] / count, atol=1e-12)
-        weights = np.exp(values - logsumexp(values))
-        np.testing.assert_allclose(parts, np.histogram(inside, edges, weights=weights)[0], atol=1e-9)
-    got = call_module_function(gallery, "NaiveMonteCarlo", "carriers", [[[0.0]], [[0.0, -1000.0]], [[-5.0] * 200]])
-    assert got == [1, 1, 198]
+    (error,) = figure.error()
+    assert "dimension" in error
+    assert "got 7" in error
 
 
 def test_the_still_picture_samples_as_the_page_does(gallery):
@@ -159,7 +173,7 @@ def test_parity_of_python_and_the_estimate_is_right_in_one_dimension():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 0, -1.0, "1", None, [0.5]])
 def test_refuses_by_name(bad):
-    with pytest.raises(traitlets.TraitError, match=r"sigma: got .*, takes a finite number from 0.01 to 10"):
+    with pytest.raises(traitlets.TraitError, match=r"sigma must be a finite number from 0.01 to 10.*, got"):
         NaiveMonteCarlo(sigma=bad)
     with pytest.raises(traitlets.TraitError, match="samples"):
         NaiveMonteCarlo(samples=bad)
@@ -168,17 +182,17 @@ def test_refuses_by_name(bad):
 
 
 def test_refuses_models_by_name():
-    with pytest.raises(traitlets.TraitError, match="dimension: got 3, takes one of 1, 2, 5, 10, 20"):
+    with pytest.raises(traitlets.TraitError, match="dimension must be one of 1, 2, 5, 10, 20, got 3"):
         NaiveMonteCarlo(dimension=3)
-    with pytest.raises(ValueError, match="models: got the dimensions \\[2, 1\\]"):
+    with pytest.raises(ValueError, match=r"models must be of growing dimensions, at least one, got \[2, 1\]"):
         NaiveMonteCarlo([(np.ones((3, 2)), np.ones(3)), (np.ones((3, 1)), np.ones(3))])
-    with pytest.raises(ValueError, match="models: got the dimensions \\[\\]"):
+    with pytest.raises(ValueError, match=r"models must be of growing dimensions, at least one, got \[\]"):
         NaiveMonteCarlo([])
-    with pytest.raises(ValueError, match="x: got shape"):
+    with pytest.raises(ValueError, match=r"x must have shape .*, got ."):
         NaiveMonteCarlo([(np.ones((3, 2)), np.ones(2))])
-    with pytest.raises(ValueError, match="weights: got NaN or infinity"):
+    with pytest.raises(ValueError, match="weights must be finite, got"):
         NaiveMonteCarlo([([[float("inf")]], [1.0])])
-    with pytest.raises(TypeError, match="got 'model', takes models"):
+    with pytest.raises(TypeError, match="model"):
         NaiveMonteCarlo(model={})
-    with pytest.raises(TypeError, match="got 'size', takes"):
+    with pytest.raises(TypeError, match=r"traits must be among .*, got 'size'"):
         NaiveMonteCarlo(size=3)

@@ -11,6 +11,8 @@ from urllib.parse import unquote, urldefrag, urlparse
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
+from .figure_harness import frames
+
 IMAGE_NAME = re.compile(r"^\S*(/|\\)\S*$|\.(png|svg|jpe?g|gif|webp|pdf)$|^[0-9a-f]{16,}$", re.IGNORECASE)
 AXE = Axe()
 # Contrast takes axe 12 s on a page with 8,000 tokens of code: of those that look alike, it looks at one.
@@ -39,6 +41,8 @@ def prose(site, page_path) -> str:
     article = copy(soup(site, page_path).select_one("article")) or BeautifulSoup("", "html.parser")
     for node in article.select("pre, code, script, style"):
         node.decompose()
+    for formula in article.select("[data-tex]"):
+        formula.string = f"\\({formula['data-tex']}\\)"
     return article.get_text(" ")
 
 
@@ -50,7 +54,7 @@ def anchors(site, page_path) -> set[str]:
 def _asks_no_other_host_and_says_nothing(reader, base):
     page = reader.page
     page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
-    page.wait_for_timeout(50)
+    frames(page)
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, "an equation that MathJax cannot read"
     assert [url for url in reader.requests if not url.startswith((base, "data:", "blob:"))] == []
     assert reader.problems == []
@@ -84,11 +88,45 @@ def test_fits_a_phone(phone, bases, page_path):
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     too_wide = page.evaluate(
         "() => [...document.querySelectorAll('article *')].filter((e) => {"
-        "  if (e.closest('.ae-table, div.math, pre, mjx-container, .ae-clip, [hidden], details:not([open])')) return 0;"
+        "  if (e.closest('.ae-table, .ae-still, div.math, pre, mjx-container, .ae-clip')) return 0;"
+        "  if (e.closest('[hidden], details:not([open])')) return 0;"
         "  const box = e.getBoundingClientRect(); return box.width && (box.right > 361 || box.left < -1);"
         "}).map((e) => e.outerHTML.slice(0, 120))"
     )
     assert too_wide == []
+
+
+def test_no_page_keeps_what_is_meant_for_a_saved_notebook(site, page_path):
+    page = (site / page_path).read_text("utf-8")
+    assert "ae-saved" not in page, "the saved picture stands beside the live figure"
+    assert "images/s]" not in page, "a dead progress bar"
+
+
+# With every fold open: code and what it printed, tables, equations that are wider than their box.
+TOO_WIDE = """() => {
+  for (const fold of document.querySelectorAll("article details")) fold.open = true;
+  const boxes = document.querySelectorAll("article pre, article .ae-table, article div.math, article mjx-container");
+  return [...boxes].filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1);
+}"""
+
+
+def test_nothing_is_wider_than_its_box_on_a_desk(light, bases, page_path):
+    page = light.open(bases["file"] + page_path)
+    said = "({tag: e.tagName, id: e.id, text: e.textContent.trim().slice(0, 80), over: e.scrollWidth - e.clientWidth})"
+    assert page.evaluate(f"() => ({TOO_WIDE})().map((e) => {said})") == []
+
+
+def test_what_is_wider_than_a_phone_scrolls_in_its_own_box(phone, bases, page_path):
+    page = phone.open(bases["file"] + page_path)
+    box = "e.closest('pre, .ae-table, div.math, .ae-wide') ?? e"
+    kept = f"['auto', 'scroll'].includes(getComputedStyle({box}).overflowX)"
+    lost = page.evaluate(f"() => ({TOO_WIDE})().filter((e) => !{kept}).map((e) => e.outerHTML.slice(0, 120))")
+    assert lost == []
+
+
+def test_no_page_scrolls_sideways_on_the_smallest_phone(smallest, bases, page_path):
+    page = smallest.open(bases["file"] + page_path)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
 
 
 def test_every_image_has_words(site, page_path):
@@ -175,3 +213,14 @@ def test_search_works_offline(light, bases):
     page.wait_for_selector("#search-results li", timeout=5000)
     assert "All the figures" in page.inner_text("#search-results")
     assert light.problems == []
+
+
+def test_a_picture_on_a_phone_has_letters_that_can_be_read(phone, bases):
+    page = phone.open(bases["file"] + "chapters/07-reparameterization.html")
+    picture = page.locator(".ae-role-figure .output.ae-still img.only-light").first
+    picture.scroll_into_view_if_needed()
+    assert picture.bounding_box()["width"] >= 560  # 12 points of a picture 7.2 inches wide are 13 pixels
+    box = picture.locator("xpath=..")
+    box.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("(box) => box.scrollLeft > 0", arg=box.element_handle())

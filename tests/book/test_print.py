@@ -33,7 +33,10 @@ def test_a_page_is_light_unfolded_and_alone_and_afterwards_as_it_was(paper):
     assert paper.eval_on_selector_all(chrome, SHOWN) == 0
     assert paper.get_attribute("html", "data-theme") == "light"
     assert paper.eval_on_selector_all("img.only-dark", SHOWN) == 0
-    assert paper.eval_on_selector_all("details", "(all) => all.every((details) => details.open)")
+    code = ".ae-fold-figure, .ae-fold-measure, .ae-fold-setup, .ae-fold-check"
+    assert paper.eval_on_selector_all("details", f"(all) => all.every((e) => e.open !== e.matches('{code}'))")
+    assert paper.eval_on_selector_all("details.ae-fold-measure, details.ae-fold-setup", SHOWN) == 0
+    assert paper.eval_on_selector_all("details.ae-fold-check > summary", SHOWN) > 0
     assert paper.locator("h1:visible").count() == 1
     paper.evaluate("() => dispatchEvent(new Event('afterprint'))")
     assert paper.get_attribute("html", "data-theme") == "dark"

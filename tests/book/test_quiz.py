@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aecore import quizzes
+from aelab import quizzes
 
 from .test_pages import violations
 
@@ -151,40 +151,57 @@ def test_a_number(open_quiz, way):
     assert quiz.verdict.inner_text().startswith("Not yet.")
 
 
-NUMBERS = {"0.25": 0.25, " 0,25 ": 0.25, "−3": -3, "+.5": 0.5, "1/4": 0.25, "-1 / 8": -0.125, "2e-3": 0.002}
-NUMBERS |= {"4 nats": 4, "4Nats": 4, "0,500": 0.5, "1,000,000": 1e6, "1,024.5": 1024.5}
-REFUSED = ["", "nats", "1/0", "1/2/3", "e", "NaN", "Infinity", "1e999", "0x10", "1,024", "12 apples", "1.2.3"]
-
-
-@pytest.mark.parametrize("typed", [*NUMBERS, *REFUSED])
-def test_numbers_as_people_type_them(gallery, typed):
-    read = gallery.evaluate("(typed) => aecore.modules.quiz.math.parse(typed, 'nats')", typed)
-    assert ("refused" in read) == (typed in REFUSED)
-    assert read.get("value") == NUMBERS.get(typed)
+# Each answer in its turn, every other question unanswered: what the page then shows of it. One call a chapter.
+SHOWN = """(embed, answers) => {
+  const questions = embed.aeModel.get("questions"), cards = [...embed.querySelectorAll(".ae-question")];
+  const tabs = [...embed.querySelectorAll(".ae-tab")];
+  return answers.map(([number, answer]) => {
+    const place = typeof answer === "string" ? questions[number].options.indexOf(answer) : answer;
+    embed.aeModel.set("at", number);
+    embed.aeModel.set("given", questions.map((_, other) => (other === number ? place : null)));
+    const [mark, ...more] = cards[number].querySelectorAll(".ae-mark > path");
+    const row = mark.closest("label"), input = row.querySelector("input");
+    return {
+      verdict: cards[number].querySelector("[role=status]").textContent,
+      mark: more.length ? "several" : mark.getAttribute("class"),
+      row: row.textContent,
+      typed: input.type === "text" ? Number(input.value) : input.checked,
+      tab: tabs[number].getAttribute("aria-label"),
+      score: embed.querySelector(".ae-say").textContent,
+      away: cards.map((card) => card.classList.contains("ae-away")),
+    };
+  });
+}"""
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_answer_is_judged_as_its_source_says(open_quiz, chapter):
+def test_every_answer_is_shown_with_its_own_reason(open_quiz, chapter):
     quiz = open_quiz(chapter)
-    said = quiz.embed.evaluate(
-        """(embed) => {
-          const { unseal, judge } = aecore.modules.quiz.math;
-          return embed.aeModel.get('questions').map(({ options, salt, sealed }) => {
-            const key = unseal(salt, sealed);
-            if (options) return options.map((say, place) => ({ say, ...judge(key, place) }));
-            return [key.answer, key.answer - key.tolerance * 0.99, key.answer + key.tolerance * 1.01, 1e6 + 1 / 3,
-              ...key.wrong.map(({ value }) => value)].map((value) => judge(key, value));
-          });
-        }"""
-    )
-    for question, verdicts in zip(quiz.source, said, strict=True):
-        if "options" in question:
-            expected = {o["say"]: (o["because"], bool(o.get("right"))) for o in question["options"]}
-            assert {v["say"]: (v["because"], v["right"]) for v in verdicts} == expected
-        else:
-            assert [v["right"] for v in verdicts[:4]] == [True, True, False, False]
-            assert verdicts[3]["because"] == question["otherwise"]
-            assert [v["because"] for v in verdicts[4:]] == [mistake["because"] for mistake in question["wrong"]]
+    answers, wanted, count = [], [], len(quiz.source)
+    for number, question in enumerate(quiz.source):
+        for option in question.get("options", []):
+            answers.append((number, option["say"]))
+            wanted.append((option.get("right", False), option["because"], plain(option["say"]), True))
+        if "answer" in question:
+            others = [(item["value"], False, item["because"]) for item in question["wrong"]]
+            nonsense = 1e6 + abs(question["answer"])
+            for value, right, because in [
+                (question["answer"], True, question["because"]),
+                *others,
+                (nonsense, False, question["otherwise"]),
+            ]:
+                answers.append((number, value))
+                wanted.append((right, because, "Your answer", value))
+    for (number, _), (right, because, row, typed), shown in zip(
+        answers, wanted, quiz.embed.evaluate(SHOWN, answers), strict=True
+    ):
+        assert shown["verdict"] == f"{'Right.' if right else 'Not yet.'} {plain(because)}"
+        assert shown["mark"] == ("ae-right" if right else "ae-wrong")
+        assert shown["row"].startswith(row)
+        assert shown["typed"] == typed
+        assert shown["tab"] == f"Question {number + 1}, {'right' if right else 'not yet right'}"
+        assert shown["score"] == f"{int(right)} of {count} right, {count - 1} not answered."
+        assert shown["away"] == [other != number for other in range(count)]
 
 
 def test_reset_forgets_everything(open_quiz):

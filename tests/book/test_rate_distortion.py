@@ -8,10 +8,11 @@ import torch
 import traitlets
 
 import aecore as ae
-from aecore.widgets import RateDistortion
-from aecore.widgets.rate_distortion import QUALITIES
+from aelab.figures import RateDistortion
+from aelab.figures.rate_distortion import QUALITIES
 
-from .figure_harness import FigureOnPage, call_module_function
+from .drawn import fmt
+from .figure_harness import FigureOnPage
 
 DEEP, LINEAR = "deep, 64 numbers", "linear, 784 numbers"
 
@@ -45,8 +46,6 @@ def test_moves_under_the_hand(light, bases, way):
     figure.check_slider("JPEG quality")
     figure.check_slider("bytes of the code")
     figure.check_reset()
-    figure.check_latency("JPEG quality")
-    figure.check_latency("bytes of the code")
     figure.check_choice("picture")
     figure.check_choice("autoencoder")
     assert figure.trait("codec") == LINEAR
@@ -88,20 +87,57 @@ def test_opens_on_fewer_bytes_and_a_better_picture_and_clothes_turn_it(light, ba
     assert "dB worse. JPEG wins on both." in figure.readout()
 
 
-def test_parity_of_psnr(gallery):
-    pairs = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (100, 2, 784)))
-    pairs[:30] = pairs[:30] // 32 * 8  # closer ones too
-    got = call_module_function(gallery, "RateDistortion", "psnr", pairs.tolist())
-    a, b = (pairs.double() / 255).unbind(dim=1)
-    np.testing.assert_allclose(got, ae.psnr(a, b).numpy(), rtol=1e-12)
-    assert call_module_function(gallery, "RateDistortion", "psnr", [[[7] * 784] * 2]) == [np.inf]
+STATES = {
+    "as it opens": ({}, []),
+    "best of both, linear": ({"codec": LINEAR}, [("JPEG quality", "End"), ("bytes of the code", "End")]),
+    "worst of both, with headers": ({"picture": 4, "headers": True}, [("bytes of the code", "Home")]),
+    "a boot": ({"picture": 3}, [("JPEG quality", "PageUp"), ("bytes of the code", "PageDown")]),
+}
 
 
-def test_parity_of_nearest(gallery):
-    random = np.random.default_rng(0)
-    calls = [[np.sort(random.uniform(2, 600, 10)).tolist(), random.uniform(2, 600)] for _ in range(100)]
-    got = call_module_function(gallery, "RateDistortion", "nearest", calls)
-    assert got == [int(np.abs(np.log(np.array(sizes) / size)).argmin()) for sizes, size in calls]
+@pytest.mark.parametrize("state", STATES)
+def test_draws_what_aecore_computes(gallery, state):
+    figure, (traits, moves) = FigureOnPage(gallery, "RateDistortion"), STATES[state]
+    figure.start()
+    put(figure, **traits)
+    for label, *keys in moves:
+        figure.press(label, *keys)
+    drawn = figure.drawn(canvases=True)
+    has, rows = drawn.traits, list(drawn.traits["files"]["learned"])
+    picture, which, files = has["picture"], 0 if has["headers"] else 1, has["files"]
+    jpeg = [sizes[picture][which] for sizes in files["jpeg"]]
+    learned = {name: [sizes[picture] for sizes in files["learned"][name]] for name in rows}
+    pixels = torch.from_numpy(np.frombuffer(has["pixels"], np.uint8).reshape(-1, len(has["names"]), 28, 28) / 255)
+    decibels = ae.psnr(pixels[1:, picture], pixels[:1, picture].expand_as(pixels[1:, picture])).tolist()
+    first, many = len(jpeg), len(learned[DEEP])
+    ys = {"JPEG": decibels[:first], DEEP: decibels[first : first + many], LINEAR: decibels[first + many :]}
+    png, quality, own = files["png"][picture][which], QUALITIES.index(has["quality"]), has["codec"]
+
+    plot = drawn.plot("decibels", x="log")
+    assert plot.x.limits == pytest.approx((2, 1000), rel=0.01)
+    for name, hue, xs in (("JPEG", "orange", jpeg), (DEEP, "blue", learned[DEEP]), (LINEAR, "green", learned[LINEAR])):
+        plot.line(name, hue, xs, ys[name])
+        plot.dots(f"all of {name}", hue, xs, ys[name])
+        at = {"JPEG": first - 2, DEEP: (many - 1) // 2, LINEAR: 0}[name]
+        plot.label(name, hue, name.split(",")[0], xs[at], ys[name][at], within=30)
+    plot.rule("PNG", "muted", x=png)
+    plot.label("PNG", "muted", "PNG", png, 8)
+    chosen = (jpeg[quality], ys["JPEG"][quality]), (learned[own][has["size"]], ys[own][has["size"]])
+    plot.dot("JPEG", "orange", *chosen[0])
+    plot.dot(own, "blue" if own == DEEP else "green", *chosen[1])
+
+    shown = pixels[[0, 1 + quality, 1 + first + rows.index(own) * many + has["size"]], picture]
+    for name, image in zip(("PNG", "JPEG", "learned"), shown, strict=True):
+        drawn.raster(name, image)
+    for name, image in zip(has["names"], pixels[0], strict=True):
+        drawn.raster(name, image)
+    said = figure.embed.locator(".ae-tile-name").all_inner_texts()
+    assert said == [f"{png} bytes\nno loss", *(f"{size} bytes\n{fmt(db, 1)} dB" for size, db in chosen)]
+    drawn.slider("JPEG quality", quality, str(has["quality"]))
+    drawn.slider("bytes of the code", has["size"], str(chosen[1][0]))
+    better = chosen[1][1] - chosen[0][1]
+    assert f"{fmt(abs(better), 1)} dB {'worse' if better < 0 else 'better'}" in drawn.say
+    drawn.complete()
 
 
 def test_the_page_says_the_numbers_of_the_figure(light, bases):
@@ -152,7 +188,7 @@ def test_shows_other_codecs_of_the_same_pictures(digits, codecs):
     assert (figure.files, figure.pixels) == (fresh.files, fresh.pixels)
     assert (figure.picture, figure.size, figure.quality) == (1, 1, 30)
     for bad in ({"other": codecs}, {"row": codecs[:2]}, {"row": codecs, "more": codecs}):
-        with pytest.raises(ValueError, match="codecs: got"):
+        with pytest.raises(ValueError, match="codecs must be"):
             figure.show(bad)
 
 
@@ -166,12 +202,12 @@ def test_refuses_by_name(small, trait, bad):
 
 def test_refuses_pictures_and_codecs_of_another_number(digits, codecs):
     for bad in (digits[:3], digits[:2, :, :9]):
-        with pytest.raises(ValueError, match="pictures: got"):
+        with pytest.raises(ValueError, match=r"(pictures|names) must"):
             RateDistortion(bad, ["a 7", "a 2"], {"first": codecs})
     for rows in ({}, {"a": []}, {"a": codecs, "b": codecs[:1]}, {"a": codecs, "b": codecs, "c": codecs}):
-        with pytest.raises(ValueError, match="codecs: got"):
+        with pytest.raises(ValueError, match="codecs must be"):
             RateDistortion(digits[:2], ["a 7", "a 2"], rows)
-    with pytest.raises(ValueError, match="images"):
+    with pytest.raises(ValueError, match="pictures must be in"):
         RateDistortion(digits[:1] + 1, ["a 7"], {"first": codecs})
-    with pytest.raises(TypeError, match="got 'rate', takes"):
+    with pytest.raises(TypeError, match=r"traits must be among .*, got 'rate'"):
         RateDistortion(digits[:1], ["a 7"], {"first": codecs}, rate=1)

@@ -8,10 +8,11 @@ import torch
 import traitlets
 
 import aecore as ae
-from aecore.widgets import Reparameterize
-from aecore.widgets.draws import normals
+from aelab.figures import Reparameterize
+from aelab.figures.kit.draws import normals
 
-from .figure_harness import FigureOnPage, call_module_function
+from .drawn import fmt
+from .figure_harness import FigureOnPage
 
 MODEL = ("a", "b", "noise", "x")
 
@@ -27,38 +28,8 @@ def cases():
     ]
 
 
-def state(case):
-    return {name: case[name] for name in case if name != "eps"}
-
-
-def columns(cases, *names):
-    return [torch.tensor([[case[name]] for case in cases], dtype=torch.float64) for name in names]
-
-
-def autograd(cases):
-    """Value, slope, both estimators and the exact gradient, by autograd on aecore's log-probability: float64."""
-    eps, mean, width, a, b, noise, x = columns(cases, "eps", "mean", "width", *MODEL)
-    mean.requires_grad_(), width.requires_grad_()
-
-    def value(z):
-        return ae.gaussian_log_prob(x, a * z + b, noise)
-
-    z = mean + width * eps
-    pathwise = torch.autograd.grad(value(z).sum(), (mean, width))
-    still = z.detach().requires_grad_()
-    slope = torch.autograd.grad(value(still).sum(), still)[0]
-    log_q = torch.distributions.Normal(mean, width).log_prob(still.detach()).squeeze(1)
-    score = torch.autograd.grad((value(still).detach() * log_q).sum(), (mean, width))
-    # E_q f by Gauss-Hermite quadrature, exact for a quadratic: not the formula of the figure
-    nodes, weights = np.polynomial.hermite_e.hermegauss(8)
-    pairs = zip(nodes, weights / weights.sum(), strict=True)
-    exact = torch.autograd.grad(sum(w * value(mean + width * e) for e, w in pairs).sum(), (mean, width))
-    return {
-        "place": z.detach().squeeze(1),
-        "value": value(z).detach(),
-        "slope": slope.squeeze(1),
-        **{name: torch.cat(pair, 1) for name, pair in (("pathwise", pathwise), ("score", score), ("exact", exact))},
-    }
+def state_of(case):
+    return {name: case[name] for name in ("mean", "width", "a", "b", "noise", "x")}
 
 
 @pytest.mark.parametrize("way", ["http", "file"])
@@ -81,8 +52,6 @@ def test_moves_under_the_hand(light, bases, way):
     start = Reparameterize()
     for name in ("mean", "width", "samples", "parameter", "seed"):
         assert figure.trait(name) == getattr(start, name)
-    for label in ("mean μ", "width σ", "samples"):
-        figure.check_latency(label)
     assert light.problems == []
 
 
@@ -102,53 +71,121 @@ def test_keeps_the_noise_and_its_room(light, phone, bases):
     assert before == f"∂z/∂σ = ε = {eps:.2f}"
 
 
-def test_parity_of_both_estimators_and_of_the_true_gradient(gallery, cases):
-    models = [{name: case[name] for name in MODEL} for case in cases]
-    eps, mean, width = ([case[name] for case in cases] for name in ("eps", "mean", "width"))
-    wanted = autograd(cases)
-    places = wanted["place"].tolist()
-    calls = {
-        "place": zip(eps, mean, width, strict=True),
-        "value": zip(places, models, strict=True),
-        "slope": zip(places, models, strict=True),
-        "pathwise": zip(eps, mean, width, models, strict=True),
-        "score": zip(eps, mean, width, models, strict=True),
-        "exact": zip(mean, width, models, strict=True),
-    }
-    for name, arguments in calls.items():
-        got = call_module_function(gallery, "Reparameterize", name, [list(row) for row in arguments])
-        np.testing.assert_allclose(got, wanted[name].numpy(), rtol=1e-10, atol=1e-10, err_msg=name)
-    for case, gradient in zip(cases, wanted["exact"], strict=True):
-        assert Reparameterize(**state(case)).gradient == pytest.approx(gradient.tolist(), rel=1e-10, abs=1e-10)
+STATES = {
+    "as it opens": [],
+    "wide, and many": [("mean μ", "Home"), ("width σ", "End"), ("samples", "End")],
+    "narrow, and one": [("mean μ", "End"), ("width σ", "Home"), ("samples", "Home")],
+}
 
 
-def test_parity_of_noise_and_variance(gallery):
-    for seed in (0, 5, 2**31):
-        got = call_module_function(gallery, "Reparameterize", "draws", [[seed]])[0]
-        np.testing.assert_allclose(got, normals(seed, 1000), rtol=1e-12, atol=1e-14)
-    samples = np.random.default_rng(1).normal(3, 2, (100, 40))
-    got = call_module_function(gallery, "Reparameterize", "variance", [[row] for row in samples.tolist()])
-    np.testing.assert_allclose(got, samples.var(axis=1, ddof=1), rtol=1e-12)
+@pytest.mark.parametrize("parameter", ["μ", "σ"])
+@pytest.mark.parametrize("state", STATES)
+def test_draws_what_aecore_and_autograd_compute(gallery, state, parameter):
+    figure = FigureOnPage(gallery, "Reparameterize")
+    figure.start()
+    for label, *keys in STATES[state]:
+        figure.press(label, *keys)
+    figure.choose("gradient for", parameter)
+    drawn = figure.drawn()
+    has, k = drawn.traits, "μσ".index(parameter)
+    m, s, n, noise = (has[name] for name in ("mean", "width", "samples", "noise"))
+
+    def f(z):  # log p(x|z), by aecore
+        return ae.gaussian_log_prob(torch.full_like(z, has["x"])[:, None], (has["a"] * z + has["b"])[:, None], noise)
+
+    eps = torch.tensor(normals(has["seed"], 1000))
+    mean, width = (torch.full_like(eps, value).requires_grad_() for value in (m, s))
+    z = mean + width * eps
+    pathwise = torch.autograd.grad(f(z).sum(), (mean, width), retain_graph=True)[k]
+    slope = torch.autograd.grad(f(z).sum(), z, retain_graph=True)[0].numpy()
+    log_q = torch.distributions.Normal(mean, width).log_prob(z.detach())
+    score = torch.autograd.grad((f(z).detach() * log_q).sum(), (mean, width))[k]
+    z, value, e = z.detach().numpy(), f(z.detach()).numpy(), eps.numpy()
+    low, grid = -15, np.linspace(-4, 4, 120)
+    none = np.full(n, np.nan)
+
+    def pieces(*columns):  # of each sample a piece of its own
+        return np.stack([*(np.broadcast_to(column, n) for column in columns), none], axis=1).ravel()
+
+    hill = drawn.plot("objective", xlim=(-4, 4))
+    hill.area("q", "blue", grid, low + 2.6 / s * np.exp(-(((grid - m) / s) ** 2) / 2), low)
+    hill.curve("objective", "ink", lambda v: f(torch.tensor(v)).numpy())
+    hill.line("samples", "blue", pieces(z[:n], z[:n]), pieces(low, value[:n]))
+    half = 0.22 / np.hypot(1, 0.25 * slope)
+    hill.line(
+        "slopes",
+        "blue",
+        pieces((z - half)[:n], (z + half)[:n]),
+        pieces((value - half * slope)[:n], (value + half * slope)[:n]),
+    )
+    hill.line("first sample", "orange", [z[0], z[0]], [low, value[0]])
+    hill.dot("first sample", "orange", z[0], value[0])
+    step = 0.75 * np.sign(slope[0]) / np.hypot(1, 0.25 * slope[0])
+    hill.arrow("first slope", "orange", (z[0], value[0]), (z[0] + step, value[0] + step * slope[0]))
+    hill.label("first slope", "orange", f"f′(z) = {fmt(slope[0])}", z[0], value[0], within=40)
+
+    fan = drawn.plot("fan", ylim=(0, 1))
+    fan.area("p(ε)", "muted", grid, 0.28 * np.exp(-(grid**2) / 2))
+    fan.line("samples", "blue", pieces(e[:n], z[:n]), pieces(0, 1))
+    fan.line("first sample", "orange", [e[0], z[0]], [0, 1])
+    fan.arrow("∂z/∂μ", "green", (z[0], 0.8), (z[0] + 1, 0.8))
+    fan.arrow("∂z/∂σ", "purple", (z[0], 0.6), (z[0] + e[0], 0.6))
+    fan.label("∂z/∂μ", "green", "∂z/∂μ = 1", z[0] + 1, 0.8)
+    fan.label("∂z/∂σ", "purple", f"∂z/∂σ = ε = {fmt(e[0])}", z[0] + e[0], 0.6)
+    fan.label("ε", "muted", "ε ~ N(0, 1)", -4, 0.06)
+    fan.label("z", "blue", "z = μ + σε", -4, 0.93)
+    fan.handle("mean μ", "blue", m, 1)
+    fan.handle("width σ", "blue", m + s, 1)
+
+    strips, target = drawn.plot("estimates", ylim=(0, 2)), Reparameterize(**state_of(has)).gradient[k]
+    assert strips.read["titles"][-1] == f"gradient for {parameter}"
+    strips.rule("true gradient", "ink", x=target)
+    strips.label("true gradient", "ink", f"true gradient {fmt(target)}", np.clip(target, -15, 15), 1.96)
+    jitter = 0.34 * (np.arange(1000) * 0.618034 % 1 - 0.5)
+    found = []
+    for name, hue, estimates, at, formula in (
+        ("pathwise", "blue", pathwise.numpy(), 1.42, "f′(z) · ∂z/∂"),
+        ("score function", "orange", score.numpy(), 0.42, "f(z) · ∂log q(z)/∂"),
+    ):
+        strips.dots(f"all of {name}", hue, estimates, at + jitter)
+        strips.dots(name, hue, estimates[:n], (at + jitter)[:n])
+        middle = estimates[:n].mean()
+        strips.line(f"mean of {name}", hue, [middle, middle], [at - 0.24, at + 0.24])
+        strips.label(name, hue, name, -25, at + 0.4)
+        strips.label(f"what {name} averages", hue, f"{formula}{parameter}", -25, at + 0.4)
+        found.append((middle, estimates.var(ddof=1)))
+    ratio = found[1][1] / found[0][1] if found[0][1] > 1e-20 else np.inf
+    drawn.shows(
+        ("true gradient", "ink", fmt(target)),
+        ("pathwise variance", "blue", fmt(found[0][1])),
+        ("score-function variance", "orange", fmt(found[1][1])),
+        ("ratio", "ink", f"{fmt(ratio, 1)} ×" if ratio < 1e4 else "over 10,000 ×"),
+    )
+    assert f"is {fmt(found[0][0])} pathwise and {fmt(found[1][0])} by the score function" in drawn.say
+    drawn.slider("mean μ", m, fmt(m))
+    drawn.slider("width σ", s, fmt(s))
+    drawn.slider("samples", n, str(n))
+    drawn.complete()
 
 
 def test_both_estimators_are_right_on_average(cases):
     """By quadrature over ε, exact for these polynomials: both have the true gradient as their mean."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(12)
     for case in cases[:100]:
-        for parameter, truth in zip(("mean", "width"), Reparameterize(**state(case)).gradient, strict=True):
-            for values in Reparameterize(**state(case), parameter=parameter)._estimates(nodes):
+        for parameter, truth in zip(("mean", "width"), Reparameterize(**state_of(case)).gradient, strict=True):
+            for values in Reparameterize(**state_of(case), parameter=parameter).estimates(nodes):
                 assert np.average(values, weights=weights) == pytest.approx(truth, rel=1e-9, abs=1e-8)
 
 
 def test_opens_with_more_than_a_hundred_times_the_variance(gallery):
     """What the docstring says, of the samples that are shown and by quadrature; page and still picture agree."""
     figure = Reparameterize.example()
-    path, score = figure._variances()
+    path, score = figure.variances()
     assert score > 100 * path
     nodes, weights = np.polynomial.hermite_e.hermegauss(20)
     exact = [
         np.average((values - np.average(values, weights=weights)) ** 2, weights=weights)
-        for values in figure._estimates(nodes)
+        for values in figure.estimates(nodes)
     ]
     assert exact[1] > 100 * exact[0]
     shown = FigureOnPage(gallery, "Reparameterize").readout()
@@ -162,7 +199,7 @@ def test_opens_with_more_than_a_hundred_times_the_variance(gallery):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 0.1, 1.6, "0.5", None, [0.5]])
 def test_refuses_by_name(bad):
-    with pytest.raises(traitlets.TraitError, match=r"width: got .*, takes a finite number from 0.3 to 1.5"):
+    with pytest.raises(traitlets.TraitError, match=r"width must be a finite number from 0.3 to 1.5.*, got"):
         Reparameterize(width=bad)
     with pytest.raises(traitlets.TraitError, match="samples"):
         Reparameterize(samples=bad)
@@ -173,5 +210,5 @@ def test_refuses_another_parameter_and_another_trait():
         Reparameterize(parameter="sigma")
     with pytest.raises(traitlets.TraitError, match="seed"):
         Reparameterize(seed=-1)
-    with pytest.raises(TypeError, match="got 'mu', takes"):
+    with pytest.raises(TypeError, match=r"traits must be among .*, got 'mu'"):
         Reparameterize(mu=0.3)

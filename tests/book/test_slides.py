@@ -45,6 +45,15 @@ SMALL = """() => [...Reveal.getCurrentSlide().querySelectorAll("h1, h2, p, li, t
   if (e.matches(".ae-picture")) return e.getBoundingClientRect().height < 150 * Reveal.getScale();
   return parseFloat(getComputedStyle(e).fontSize) < 18;
 }).map((e) => e.outerHTML.slice(0, 100))"""
+# The smallest letters of a live figure, as they stand on a slide of 1280 × 720.
+LETTERS = """() => [...document.querySelectorAll("section .ae-embed")].map((embed) => {
+  const scale = embed.getBoundingClientRect().width / embed.offsetWidth / Reveal.getScale();
+  const texts = [...embed.querySelectorAll("text, span, dt, dd, button, label, p, b")]
+    .filter((e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
+  return Math.min(...texts.map((e) => parseFloat(getComputedStyle(e).fontSize))) * scale;
+})"""
+# Rewritten to the standard of slides: half of them with a picture, no output of a check, figures with large letters.
+AT_STANDARD = ["07-reparameterization"]
 SHOW = """(embed) => {
   const place = Reveal.getIndices(embed.closest("section")).h;
   Reveal.slide(place, 0, 99);
@@ -91,6 +100,33 @@ def test_a_deck_is_a_lecture(site, name):
         assert len(re.sub(r"\\$.*?\\$", "", words, flags=re.DOTALL).split()) <= 75, f"{title}: prose, not a slide"
         assert len(slide.select_one("aside.notes").get_text().split()) >= 3, f"{title}: nothing for the lecturer"
     assert len({slide.find(["h1", "h2"]).get_text() for slide in deck}) == len(deck), "two slides of one title"
+
+
+@pytest.mark.parametrize("name", AT_STANDARD)
+def test_a_slide_is_a_claim_and_a_picture(site, name):
+    deck = slides(name)
+    pictures = [slide for slide in deck if slide.select(".ae-picture, .ae-room")]
+    assert len(pictures) >= len(deck) / 2
+    assert all(len(slide.select(".ae-picture.only-light:not(.ae-room *), .ae-room")) == 1 for slide in pictures)
+    assert not [slide for slide in deck if slide.select("pre.ae-said")], "output of a program"
+    notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", as_version=4)
+    shown = [cell for cell in notebook.cells if "show" in cell.metadata.get("slides", {})]
+    assert not [cell.id for cell in shown if "check" in cell.metadata.get("tags", [])]
+
+
+@pytest.mark.parametrize("name", AT_STANDARD)
+def test_a_live_figure_is_read_from_the_back(screens, bases, name):
+    page = show(screens["720p"], bases, name)
+    assert min(page.evaluate(LETTERS)) >= 19.9
+
+
+def test_a_slide_shows_what_it_names_of_a_figure(screens, bases):
+    page = show(screens["720p"], bases, "07-reparameterization")
+    figure = page.locator('section .ae-embed[data-module="encode_sample_decode"]').first
+    figure.evaluate(SHOW)
+    assert figure.locator("[data-plot]:visible").evaluate_all("(all) => all.map((e) => e.dataset.plot)") == ["cloud"]
+    assert figure.get_by_role("button").all_inner_texts() == ["New noise"]
+    assert figure.locator("[role=radiogroup]:visible").count() == 1
 
 
 @every_deck
@@ -229,6 +265,14 @@ def test_prose_goes_to_the_notes_and_equations_are_not_written_twice():
     assert "Nowhere" not in str(deck)
 
 
+def test_a_slide_may_show_a_cell_that_stands_elsewhere():
+    figure = new_code_cell("draw()", id="figure", outputs=[new_output("stream", text="drawn")])
+    words = cell("text", "Prose.", title="A", minutes=1, show="output", of="figure", shows=["plane"], moves=["β"])
+    deck = compose(new_notebook(cells=[figure, cell("text", "# T", title="T", minutes=1), words]))
+    assert deck.cells[-1].outputs[0].text == "drawn"
+    assert (deck.cells[-1].metadata.shows, deck.cells[-1].metadata.moves) == (["plane"], ["β"])
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -237,6 +281,8 @@ def test_prose_goes_to_the_notes_and_equations_are_not_written_twice():
         ({"title": "A"}, "minutes"),
         ({"title": "A", "minutes": 1, "show": "code"}, "show"),
         ({"title": "A", "minutes": 1, "layout": "diagonal"}, "layout"),
+        ({"title": "A", "minutes": 1, "show": "output", "of": "elsewhere"}, "of: got 'elsewhere'"),
+        ({"title": "A", "minutes": 1, "shows": ["plane"]}, "shows"),
         ({"title": "A", "minutes": 1, "text": ["(9.9)"]}, r"\(9\.9\)"),
     ],
 )

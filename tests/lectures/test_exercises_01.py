@@ -5,13 +5,21 @@ import torch
 from torch import nn
 
 import aecore as ae
-from aecore.exercises import Verdict
-from aecore.exercises import representation_learning as lecture01
+from aelab.exercises import Verdict
+from aelab.exercises import representation_learning as lecture01
 
 
 def test_a_verdict_reads_as_a_sentence():
     assert repr(Verdict(True, "well done.")) == "Correct: well done."
     assert repr(Verdict(False, "no.")) == "Not yet: no."
+    assert repr(Verdict(False, "f returns nothing", done=False)) == "Not done yet: f returns nothing"
+
+
+def test_a_verdict_shows_in_green_amber_or_grey_and_its_message_is_no_html():
+    shown = [Verdict(True, "a < b")._repr_html_(), Verdict(False, "no.")._repr_html_()]
+    shown.append(Verdict(False, "f returns nothing", done=False)._repr_html_())
+    assert "<b>Correct</b>: a &lt; b" in shown[0]
+    assert len({html.split("solid ")[1][:7] for html in shown}) == 3
 
 
 def pca(train, test, k, *, centre=True, back=True, fit_on_test=False, last=False):
@@ -84,7 +92,7 @@ WRONG = [
     ("check_squared_error", lambda a, b: (a - b).abs().flatten(1).sum(1), "square is missing"),
     ("check_squared_error", lambda a, b: (a - b).flatten(1).norm(dim=1), "square root"),
     ("check_squared_error", lambda a, b: (a - b).square().flatten(1).sum(1) + 1, "differ by up to 1"),
-    ("check_squared_error", lambda a, b: torch.zeros(3), "shape (3,), it should be (6,)"),
+    ("check_squared_error", lambda a, b: torch.zeros(3), "shape (6,), got (3,)"),
     ("check_pca_reconstruct", lambda train, test, k: test, "the input itself"),
     ("check_pca_reconstruct", lambda *a: pca(*a, centre=False), "did not subtract the mean"),
     ("check_pca_reconstruct", lambda *a: pca(*a, back=False), "add the mean back"),
@@ -101,15 +109,18 @@ WRONG = [
         lambda a, b: torch.linalg.svdvals((a / a.norm(dim=0)).T @ (b / b.norm(dim=0))).clamp(-1, 1).acos().sort()[0],
         "not orthogonal",
     ),
-    ("check_few_labels", lambda *a: draw(*a, balanced=False), "and should have 5"),
+    ("check_few_labels", lambda *a: draw(*a, balanced=False), "must have 5 indices"),
     ("check_few_labels", lambda *a: draw(*a, repeats=True), "twice"),
     ("check_few_labels", lambda *a: draw(*a, seeded=None), "same seed gave two different sets"),
     ("check_few_labels", lambda *a: draw(*a, seeded=False), "another seed gave the same set"),
     ("check_few_labels", lambda *a: draw(*a).float(), "1-D integer tensor"),
+    ("check_few_labels", lambda *a: draw(*a) - 300, "from 0 to 299"),
+    ("check_few_labels", lambda *a: draw(*a) + 295, "from 0 to 299"),
     ("check_tied", lambda n, k: ae.Autoencoder(nn.Linear(n, k), nn.Linear(k, n)), "weight of its own"),
+    ("check_tied", lambda n, k: nn.Sequential(Tied(n, k), nn.Flatten(0)), "must keep the shape (5, 6)"),
     ("check_tied", lambda n, k: Tied(n, k, nn.Tanh()), "not linear"),
     ("check_tied", Untransposed, "transpose"),
-    ("check_tied", lambda n, k: torch.zeros(1), "return an nn.Module"),
+    ("check_tied", lambda n, k: torch.zeros(1), "must be an nn.Module"),
 ]
 
 

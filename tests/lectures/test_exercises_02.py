@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 import aecore as ae
-from aecore.exercises import sparsity as lecture02
+from aelab.exercises import sparsity as lecture02
 
 
 def kl(p, q):

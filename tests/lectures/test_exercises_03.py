@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import aecore as ae
-from aecore.exercises import compression as lecture03
+from aelab.exercises import compression as lecture03
 
 
 def quantize(h, step, how=torch.round):
@@ -101,7 +101,7 @@ WRONG = [
     ("check_quantize", lambda h, step: (quantize(h, step)[0], quantize(h, step)[0]), "still in integers"),
     ("check_quantize", lambda h, step: (quantize(h, step)[0], h), "the receiver does not have it"),
     ("check_quantize", lambda h, step: (quantize(h, step)[0], quantize(h, step)[1] + step / 2), "half a step"),
-    ("check_quantize", lambda h, step: quantize(h, step)[0], "return two tensors"),
+    ("check_quantize", lambda h, step: quantize(h, step)[0], "must be two values, the integers"),
     ("check_entropy", lambda s: entropy(s, torch.log), "these are nats"),
     ("check_entropy", lambda s: entropy(s, torch.log10), "decimal digits"),
     ("check_entropy", lambda s: -entropy(s), "minus is missing"),
@@ -119,7 +119,7 @@ WRONG = [
     ("check_payload", lambda f: payload(f) + 4, "does not count the two bytes of its marker"),
     ("check_payload", lambda f: payload(f) + 1, "differ by up to 1"),
     ("check_interval", lambda s, p: tuple(map(float, interval(s, p))), "not floats"),
-    ("check_interval", lambda s, p: interval(s, p)[1], "return the low end and the width"),
+    ("check_interval", lambda s, p: interval(s, p)[1], "must be two values, the low end"),
     ("check_interval", high_end, "the second result is the high end"),
     ("check_interval", lambda s, p: interval(s, p, below=lambda p, s: p[: s + 1]), "not below it"),
     ("check_interval", lambda s, p: interval(s[::-1], p), "backwards"),
@@ -137,6 +137,9 @@ WRONG = [
     ("check_break_even", lambda m, a, b: math.floor(m / (a - b)) + 1 if a != b else math.inf, "never pays"),
     ("check_codec_loss", lambda m, x, t: codec_loss(m, x, t, rounding=True, price=0.0), "rounding has none"),
     ("check_codec_loss", lambda m, x, t: codec_loss(m, x, t, noise=0.0), "the same loss twice"),
+    ("check_codec_loss", lambda m, x, t: codec_loss(m, x, x), "target does not count"),
+    ("check_codec_loss", lambda m, x, t: codec_loss(m, t, t), "x does not count"),
+    ("check_codec_loss", lambda m, x, t: {}, "does not depend"),
     ("check_codec_loss", lambda m, x, t: torch.zeros(3), "does not depend"),
     ("check_codec_loss", lambda m, x, t: codec_loss(m, x, t, noise=1e-4), "drown in it"),
     ("check_codec_loss", lambda m, x, t: codec_loss(m, x, t, price=0.0), "costs nothing here"),

@@ -6,15 +6,9 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal
 
-from aecore.exercises import latent_variables as lecture05
+from aelab.exercises import latent_variables as lecture05
 
-EVERY_CHECK = [getattr(lecture05, name) for name in lecture05.__all__]
 LOG_2PI = math.log(2 * math.pi)
-
-
-@pytest.mark.parametrize("check", EVERY_CHECK, ids=lambda check: check.__name__)
-def test_another_shape_is_told(check):
-    assert not check(lambda *arguments: torch.zeros(7, 7))
 
 
 def log_mean_exp(log_p, *, dim=0):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from aecore.exercises import reparameterization as lecture07
 from aecore.losses import gaussian_kl
+from aelab.exercises import reparameterization as lecture07
 
 
 def moved(mean, logvar, eps):
@@ -52,26 +52,27 @@ def doubled(raw, k):
 
 
 RIGHT = {
-    "check_reparameterize": [moved, lambda m, v, e: torch.addcmul(m, v.exp().sqrt(), e)],
-    "check_kl_from_cholesky": [kl],
-    "check_score_gradient": [score],
-    "check_best_variance": [
-        lambda x_hat, x: (x_hat - x).square().mean(),
-        lambda x_hat, x: ((x_hat - x).square().sum() / x.numel()).view(1),
-    ],
-    "check_detective": [detective],
-    "check_scale_tril": [tril, lambda raw, k: tril(raw, k, diagonal=torch.nn.functional.softplus)],
+    "check_reparameterize": moved,
+    "check_kl_from_cholesky": kl,
+    "check_score_gradient": score,
+    "check_detective": detective,
+    "check_scale_tril": tril,
 }
 
 
-@pytest.mark.parametrize(("name", "function"), [(n, f) for n, functions in RIGHT.items() for f in functions])
-def test_a_right_answer_passes(name, function):
-    verdict = getattr(lecture07, name)(function)
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_answer_passes(name):
+    verdict = getattr(lecture07, name)(RIGHT[name])
     assert verdict, verdict
 
 
 def test_every_check_has_a_right_answer_here():
     assert set(RIGHT) == set(lecture07.__all__)
+
+
+def test_other_right_answers_pass():
+    assert lecture07.check_reparameterize(lambda m, v, e: torch.addcmul(m, v.exp().sqrt(), e))
+    assert lecture07.check_scale_tril(lambda raw, k: tril(raw, k, diagonal=torch.nn.functional.softplus))
 
 
 WRONG = [
@@ -84,7 +85,7 @@ WRONG = [
     ("check_reparameterize", lambda m, v, e: moved(m, v, e).detach(), "no gradient reaches the mean"),
     ("check_reparameterize", lambda m, v, e: moved(m, v.detach(), e), "no gradient reaches logvar"),
     ("check_reparameterize", lambda m, v, e: moved(m.detach(), v, e), "no gradient reaches mean"),
-    ("check_reparameterize", lambda m, v, e: moved(m, v, e)[0], "shape (3, 2), it should be (4, 3, 2)"),
+    ("check_reparameterize", lambda m, v, e: moved(m, v, e)[0], "shape (4, 3, 2), got (3, 2)"),
     ("check_kl_from_cholesky", lambda m, t: kl(m, t, sign=1), "wrong sign"),
     ("check_kl_from_cholesky", lambda m, t: kl(m, t, half=1), "½ is missing"),
     ("check_kl_from_cholesky", lambda m, t: kl(m, t, count=1), "counted it once"),
@@ -106,15 +107,6 @@ WRONG = [
     ("check_score_gradient", lambda *a: -score(*a), "sign is wrong"),
     ("check_score_gradient", lambda *a: score(*a).mean(dim=0), "one estimate per sample"),
     ("check_score_gradient", lambda f, z, m, s: (z - m) / s**2, "score alone"),
-    ("check_best_variance", lambda a, b: (a - b).square().flatten(1).sum(1).mean(), "a whole picture"),
-    ("check_best_variance", lambda a, b: (a - b).square().mean().sqrt(), "this is σ"),
-    ("check_best_variance", lambda a, b: (a - b).square().mean() / 2, "½ too much"),
-    ("check_best_variance", lambda a, b: (a - b).square().mean() * 2, "2 too much"),
-    ("check_best_variance", lambda a, b: (a - b).square().flatten(1).mean(1), "one number per picture"),
-    ("check_best_variance", lambda a, b: (a - b).square().sum(), "over the whole set"),
-    ("check_best_variance", lambda a, b: (a - b).var(), "about its mean"),
-    ("check_best_variance", lambda a, b: (a - b).abs().mean(), "absolute errors"),
-    ("check_best_variance", lambda a, b: torch.tensor(0.5), "lecture's loss assumes"),
     ("check_detective", lambda kl: True, "let a broken one pass: a plus before log σ²"),
     ("check_detective", lambda kl: False, "refuse a correct one (aecore's)"),
     ("check_detective", lambda kl: kl is gaussian_kl, "refuse a correct one (another way"),
@@ -126,7 +118,7 @@ WRONG = [
     ("check_detective", lambda kl: detective(kl, mean=torch.zeros(5, 3)), "|μ|"),
     ("check_detective", lambda kl: detective(kl, logvar=torch.zeros(5, 3), shape=False), "log σ"),
     ("check_detective", lambda kl: bool((kl(*torch.randn(2, 5, 3)) >= 0).all()), "a mean over latent dimensions"),
-    ("check_scale_tril", lambda raw, k: raw, "shape (4, 6), it should be (4, 3, 3)"),
+    ("check_scale_tril", lambda raw, k: raw, "got torch.float64 of shape (4, 6)"),
     ("check_scale_tril", symmetric, "above the diagonal"),
     ("check_scale_tril", lambda raw, k: tril(raw, k, diagonal=lambda v: v), "must be positive"),
     ("check_scale_tril", lambda raw, k: tril(raw, k, below=torch.zeros_like), "only 3 of the 6"),

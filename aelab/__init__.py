@@ -1,0 +1,1 @@
+"""What the lectures show and ask: live figures, still pictures, exercises, quizzes. The mathematics is in `aecore`."""

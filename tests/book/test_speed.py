@@ -1,0 +1,71 @@
+"""What makes a page quick, without a clock: its weight, its length, and that nothing moves while it arrives.
+
+Seconds and Lighthouse's scores are in benchmarks/page_speed.py: a busy machine would fail them here.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from .conftest import ROOT, Reader
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from page_speed import served
+
+LECTURES = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
+AT_STANDARD = ["07-reparameterization"]  # rewritten: at most twenty screens with everything folded
+SHIFTS = """() => {
+  window.aeShift = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.aeShift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+}"""
+
+
+@pytest.fixture(scope="module")
+def gzipped(site):
+    """The site as a host of static pages sends it: the base address."""
+    with served(site) as address:
+        yield address
+
+
+def arrived(browser, address: str) -> tuple[float, set[str], float]:
+    """KB over the wire, the hosts that were asked, and the layout shift of a visit on the desk."""
+    context = browser.new_context(viewport={"width": 1350, "height": 940})
+    page = context.new_page()
+    devtools, sizes, hosts = context.new_cdp_session(page), [], set()
+    devtools.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    devtools.send("Network.enable")
+    page.add_init_script(f"({SHIFTS})()")
+    page.goto(address, wait_until="load")
+    page.wait_for_timeout(1500)
+    shift = page.evaluate("window.aeShift")
+    context.close()
+    return sum(sizes) / 1000, hosts, shift
+
+
+def test_the_index_is_light_and_comes_from_one_host(browser, gzipped):
+    weight, hosts, _ = arrived(browser, gzipped + "index.html")
+    assert 20 < weight <= 450
+    assert hosts == {gzipped.split("/")[2]}
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_nothing_moves_while_a_lecture_arrives(browser, gzipped, name):
+    assert arrived(browser, f"{gzipped}chapters/{name}.html")[2] <= 0.05
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_the_first_figure_is_within_two_screens(light: Reader, bases, name):
+    page = light.open(f"{bases['file']}chapters/{name}.html")
+    top = page.evaluate("document.querySelector('.ae-embed').getBoundingClientRect().top + scrollY")
+    assert top + 400 < 2 * 900
+
+
+@pytest.mark.parametrize("name", AT_STANDARD)
+def test_a_lecture_is_twenty_screens_long(light: Reader, bases, name):
+    page = light.open(f"{bases['file']}chapters/{name}.html")
+    assert page.evaluate("document.documentElement.scrollHeight") <= 20 * 900
