@@ -17,8 +17,8 @@ WORDS = {
     "the decoder g, which widens again, and the reconstruction x hat.",
     "denoising": "A denoising autoencoder: noise is added to the clean image x, the encoder and the decoder see only "
     "the corrupted image, and the loss compares the reconstruction x hat with the clean x.",
-    "vae": "A variational autoencoder: the encoder turns the image x into a mean mu and a width sigma, the noise "
-    "epsilon comes in from outside, z is mu plus sigma times epsilon, and the decoder turns z into p of x given z.",
+    "vae": "A variational autoencoder: the encoder turns the image x into a mean μ and a width σ, the noise "
+    "ε comes in from outside, z is μ + σ ⊙ ε, and the decoder turns z into p(x|z).",
     "graphical model": "The graphical model: the latent variable z, an open circle, points to the observed image x, "
     "a filled circle, once for each of the n images; dashed, the approximate posterior q points back from x to z.",
 }

@@ -38,6 +38,7 @@ def mend_pages(app, exception) -> None:
     static = site / "_static"
     for left in (*static.rglob("*.map"), *static.rglob("fontawesome.js*"), *static.rglob("webfonts/*")):
         left.unlink(missing_ok=True)  # 5 MB of source maps and icons that no page asks for
+    mend.quiet_theme(static)
     (site / "404.html").unlink(missing_ok=True)  # of the last build
     pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
     own = {path: text for path, text in pages.items() if path.relative_to(site).parts[0] not in ("_static", "slides")}

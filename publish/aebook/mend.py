@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .strict import file_of, strict
 
-__all__ = ["mend"]
+__all__ = ["mend", "quiet_theme"]
 
 SCRIPT = r'<script(?P<before>[^>]*) src="(?P<address>[^"]*?{name}[^"]*)"(?P<after>[^>]*)></script>\s*'
 SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
@@ -32,7 +32,27 @@ EARLY = """<script>(() => {
       document.head.append(link);
     }
 })();</script>"""
+EARLY_DATA = '<link rel="preload" as="script" fetchpriority="low" href="{}">'
 SWITCH = '<button type="button" class="ae-code-switch ae-no-print" aria-pressed="false">Show all code</button>'
+
+
+# The theme asks of each block of code whether it scrolls, and changes it, one after the other: the page is laid out anew
+# for each, a fifth of a second on a desk, when it arrives and again after every move of a figure. host.js does it once.
+SCROLLS = re.compile(r'(function \w+\(\)\{)(?=const \w+=\(\)=>\{document\.querySelectorAll\(\["pre",)')
+
+
+def quiet_theme(static: Path) -> None:
+    """Take out of the theme's script what lays the page out again and again.
+
+    Raises:
+        RuntimeError: if it is not there: another version of the theme.
+    """
+    path = static / "scripts" / "pydata-sphinx-theme.js"
+    text = path.read_text("utf-8")
+    calm, found = SCROLLS.subn(r"\1return;", text)
+    if not found and not re.search(r"\{return;const \w+=\(\)=>", text):  # that of the last build is quiet already
+        raise RuntimeError(f"{path.name} must ask what scrolls, as that of pydata-sphinx-theme 0.17 does, got another script")
+    path.write_text(calm, "utf-8")
 
 
 def _script(name: str) -> re.Pattern:
@@ -79,10 +99,10 @@ def light_scripts(text: str, static: Path, root: str, searches: bool) -> str:
 
 
 def first_data(text: str) -> str:
-    """The data of the first figure come with the page, those of the others when they are needed."""
+    """The data of the first figure come with the page, after what the text needs; those of the others in their time."""
     first = re.search(r'<div class="output ae-embed"[^>]*>', text)
     data = re.search(r' data-needs="([^"]+)"', first[0]) if first else None
-    links = [f'<link rel="preload" as="script" href="{address}">' for address in data[1].split()] if data else []
+    links = [EARLY_DATA.format(address) for address in data[1].split()] if data else []
     return text.replace("</head>", "\n".join([*links, "</head>"]), 1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from aebook.mend import quiet_theme
 
 from .conftest import ROOT, Reader
 
@@ -69,3 +70,54 @@ def test_the_first_figure_is_within_two_screens(light: Reader, bases, name):
 def test_a_lecture_is_twenty_screens_long(light: Reader, bases, name):
     page = light.open(f"{bases['file']}chapters/{name}.html")
     assert page.evaluate("document.documentElement.scrollHeight") <= 20 * 900
+
+
+# A long lecture at the width of a phone, where code is wider than its box.
+FAR = "() => [...document.querySelectorAll('.bd-article > section > section:has(pre)')].at(-1)"
+LAID_OUT = "(part) => part.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
+REACHABLE = "(part) => [...part.querySelectorAll('pre')].filter((box) => box.tabIndex === 0).length"
+
+
+@pytest.fixture
+def unread(browser, gzipped):
+    """Lecture 03 on a phone, whose reader has seen its first screen alone."""
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(f"{gzipped}chapters/03-compression.html", wait_until="load")
+    page.wait_for_function("document.querySelector('.ae-figure')")
+    yield page
+    context.close()
+
+
+def test_what_is_far_is_laid_out_and_made_reachable_when_the_reader_comes(unread):
+    part = unread.evaluate_handle(FAR)
+    assert not part.evaluate(LAID_OUT)
+    assert part.evaluate(REACHABLE) == 0
+    part.evaluate("(part) => part.scrollIntoView()")
+    unread.wait_for_function(LAID_OUT, arg=part)
+    unread.evaluate("(part) => { for (const fold of part.querySelectorAll('details')) fold.open = true; }", part)
+    unread.evaluate("dispatchEvent(new Event('resize'))")
+    assert part.evaluate(REACHABLE) > 0
+
+
+def test_on_paper_a_lecture_is_whole(unread):
+    part = unread.evaluate_handle(FAR)
+    unread.emulate_media(media="print")
+    unread.wait_for_function(LAID_OUT, arg=part)
+    unread.emulate_media(media="screen")
+    unread.wait_for_function(f"(part) => !({LAID_OUT})(part)", arg=part)
+    unread.evaluate("aecore.all()")
+    assert part.evaluate(LAID_OUT)
+
+
+def test_the_theme_does_not_ask_of_each_block_whether_it_scrolls(unread, tmp_path):
+    assert unread.evaluate("document.querySelectorAll('pre[tabindex=\"-1\"]').length") == 0
+    script = tmp_path / "scripts" / "pydata-sphinx-theme.js"
+    script.parent.mkdir()
+    script.write_text('function I(){const e=()=>{document.querySelectorAll(["pre",".x"].join()).forEach(f)};e()}', "utf-8")
+    for _ in range(2):  # a page that is built again finds it mended
+        quiet_theme(tmp_path)
+        assert script.read_text("utf-8").startswith("function I(){return;const e=")
+    script.write_text("function I(){}", "utf-8")
+    with pytest.raises(RuntimeError, match=r"pydata-sphinx-theme\.js must ask what scrolls"):
+        quiet_theme(tmp_path)

@@ -33,11 +33,12 @@ def stands(embed) -> bool:
 def test_without_its_script_a_figure_is_its_picture_and_its_sentence(fresh, bases, way):
     fresh.page.route("**/aebook.js*", lambda route: route.abort())
     page = fresh.open(bases[way] + "figures.html")
-    page.locator(".ae-stand").first.wait_for(state="visible", timeout=10_000)
-    page.wait_for_function("() => [...document.querySelectorAll('.ae-stand')].every((e) => e.offsetHeight)")
     embeds = page.locator(".ae-embed").all()
     assert embeds
-    assert all(stands(embed) for embed in embeds)
+    for embed in embeds:
+        embed.scroll_into_view_if_needed()  # what is far is not laid out
+        embed.locator(".ae-mount > .ae-stand").wait_for(state="visible", timeout=10_000)
+        assert stands(embed)
 
 
 def test_without_its_data_a_figure_is_its_picture_and_says_why(fresh, bases):

@@ -6,7 +6,7 @@ declare global {
     aecore: {
       modules: Record<string, Module>;
       mount: (embed: HTMLElement) => () => void;
-      all: () => Promise<void[]>; // every figure of the page, alive
+      all: () => Promise<void>; // every figure of the page, alive
     };
     aeData?: Record<string, string>;
     MathJax: any;

@@ -158,12 +158,25 @@ const all = (selector) => [...document.querySelectorAll(selector)].map((node) =>
 const overflows = (box) => box.scrollWidth > box.clientWidth + 1;
 
 /**
+ * What in these parts of the page matches.
+ * @type {(parts: HTMLElement[], selector: string) => HTMLElement[]}
+ */
+const within = (parts, selector) => {
+  const found = parts.flatMap((part) => [
+    ...(part.matches(selector) ? [part] : []),
+    ...part.querySelectorAll(selector),
+  ]);
+  return found.map((node) => /** @type {HTMLElement} */ (node));
+};
+
+/**
  * A region that scrolls sideways (a wide equation or table) has to be reachable with the keyboard. All is measured
  * before anything is changed: else the page would be laid out anew for each formula.
+ * @param {HTMLElement[]} parts of the page
  */
-function reach() {
-  const equations = all("div.math");
-  const formulas = all(".bd-article span.math mjx-container");
+function reach(parts) {
+  const equations = within(parts, "div.math");
+  const formulas = within(parts, ".bd-article span.math mjx-container");
   for (const box of equations) box.classList.remove("ae-tight");
   for (const formula of formulas) formula.classList.remove("ae-wide");
   // An equation is centred with room for its number on both sides; one that is too wide gives up the left one.
@@ -177,9 +190,55 @@ function reach() {
     formula.classList.toggle("ae-wide", wide[i]);
     focusable(formula, wide[i]);
   }
-  const boxes = all("div.math, .bd-article .highlight pre, .ae-table, .ae-still, .bd-article .output pre");
+  const boxes = within(parts, "div.math, .bd-article pre, .ae-table, .ae-still");
   const scrolls = boxes.map(overflows);
   for (const [i, box] of boxes.entries()) focusable(box, scrolls[i]);
+}
+
+/** @type {Set<HTMLElement>} parts of the page that a reader has come near: others may not be laid out yet */
+const met = new Set();
+
+/** A part is measured when it is a screen away, and again when letters or the width are others. */
+function reachInTime() {
+  const near = new IntersectionObserver(
+    (entries) => {
+      const come = entries
+        .filter((entry) => entry.isIntersecting)
+        .map(({ target }) => /** @type {HTMLElement} */ (target));
+      for (const part of come) {
+        near.unobserve(part);
+        met.add(part);
+      }
+      reach(come);
+    },
+    { rootMargin: "100% 0px" },
+  );
+  for (const part of parts()) near.observe(part);
+  const again = () => reach([...met]);
+  addEventListener("resize", again);
+  document.fonts.ready.then(again);
+}
+
+/** The paragraphs, figures and sections of a page; a slide is one part. */
+function parts() {
+  const found = all(".bd-article > section > *");
+  return found.length ? found : [document.body];
+}
+
+/** Once the page has been seen: what a figure computes would stop its text from being drawn. */
+function seen() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, 500); // in a tab that nobody looks at no frame is drawn
+  });
+}
+
+/** Everything at once, as if a reader had been everywhere. @type {(start: (embed: HTMLElement) => Promise<void>) => Promise<void>} */
+async function whole(start) {
+  document.documentElement.dataset.whole = "";
+  for (const part of parts()) met.add(part);
+  await Promise.all(all(".ae-embed").map(start));
+  reach([...met]);
 }
 
 /** On paper a page is light, and only code is folded; afterwards all is as it was. */
@@ -217,15 +276,15 @@ export function host(modules) {
   window.aecore = {
     modules,
     mount: (embed) => mount(modules, embed),
-    all: () => Promise.all(all(".ae-embed").map(start)),
+    all: () => whole(start),
   };
   const begin = () => {
     document.documentElement.dataset.figures = "";
-    wakeInTime(start);
     prepareForPaper();
-    reach();
-    addEventListener("resize", reach);
-    document.fonts.ready.then(reach);
+    seen().then(() => {
+      wakeInTime(start);
+      reachInTime();
+    });
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
