@@ -36,8 +36,8 @@ EARLY_DATA = '<link rel="preload" as="script" fetchpriority="low" href="{}">'
 SWITCH = '<button type="button" class="ae-code-switch ae-no-print" aria-pressed="false">Show all code</button>'
 
 
-# The theme asks of each block of code whether it scrolls, and changes it, one after the other: the page is laid out anew
-# for each, a fifth of a second on a desk, when it arrives and again after every move of a figure. host.js does it once.
+# The theme asks of each block of code whether it scrolls, and changes it, one after the other. So the page is laid out
+# anew for each, a fifth of a second, when it arrives and after every move of a figure. host.js does it once.
 SCROLLS = re.compile(r'(function \w+\(\)\{)(?=const \w+=\(\)=>\{document\.querySelectorAll\(\["pre",)')
 
 
@@ -51,7 +51,7 @@ def quiet_theme(static: Path) -> None:
     text = path.read_text("utf-8")
     calm, found = SCROLLS.subn(r"\1return;", text)
     if not found and not re.search(r"\{return;const \w+=\(\)=>", text):  # that of the last build is quiet already
-        raise RuntimeError(f"{path.name} must ask what scrolls, as that of pydata-sphinx-theme 0.17 does, got another script")
+        raise RuntimeError(f"{path.name} must ask what scrolls, as in pydata-sphinx-theme 0.17, got another script")
     path.write_text(calm, "utf-8")
 
 

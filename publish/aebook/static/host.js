@@ -233,7 +233,10 @@ function seen() {
   });
 }
 
-/** Everything at once, as if a reader had been everywhere. @type {(start: (embed: HTMLElement) => Promise<void>) => Promise<void>} */
+/**
+ * Everything at once, as if a reader had been everywhere.
+ * @param {(embed: HTMLElement) => Promise<void>} start
+ */
 async function whole(start) {
   document.documentElement.dataset.whole = "";
   for (const part of parts()) met.add(part);
