@@ -31,7 +31,21 @@ def fold_cells(app, doctree: nodes.document) -> None:
         inside = [*inputs, *outputs] if output_folded else inputs
         kept = outputs if not output_folded else []
         cell.children = []
+        if role == "setup" and not outputs and _joined(cell, inside):
+            continue
         cell += [*_details(label, role, inside), *kept] if folded and inside else [*inputs, *outputs]
+
+
+def _joined(cell: nodes.container, inside: list[nodes.Node]) -> bool:
+    """Put a setup into the fold of the setup right before it, if there is one: a reader opens one, not three."""
+    place = cell.parent.index(cell)
+    before = cell.parent[place - 1] if place else None
+    ends = isinstance(before, nodes.container) and before.children and before[-1].astext() == "</details>"
+    if not ends or "ae-role-setup" not in before["classes"]:
+        return False
+    before[-1:-1] = inside
+    cell.parent.remove(cell)
+    return True
 
 
 def check_label(metadata: dict) -> str:
