@@ -1,6 +1,8 @@
 """Autoencoders and variational autoencoders whose every loss can be trusted.
 
-Every loss term sums over event dimensions and returns shape (batch,), in nats; the caller takes `.mean()`.
+Every loss term sums over event dimensions and returns shape (batch,), in nats; the caller takes `.mean()`. Two
+kinds differ: `bernoulli_kl` is elementwise, and the sparsity penalties are scalars, because one of them is a function
+of the batch's mean.
 """
 
 from aecore import codec, data, evaluation, image_files, losses, models, training

@@ -19,7 +19,7 @@ from aecore.models import Autoencoder
 
 __all__ = ["Codec"]
 
-_WIDEST = 4096  # integers a number of the code may take: a table of that length is counted, kept and searched
+_WIDEST = 4096  # integers a dimension of the code may take: a table of that length is counted, kept and searched
 _Integers = npt.NDArray[np.int64]
 _Coded = npt.NDArray[np.int32]  # as the range coder takes them
 
@@ -27,7 +27,7 @@ _Coded = npt.NDArray[np.int32]  # as the range coder takes them
 class Codec:
     r"""A trained autoencoder whose code is rounded, $q = \operatorname{round}(h / \Delta)$, and entropy-coded.
 
-    For each number of the code, a table counts how often each integer occurs in training pictures (plus one, so
+    For each dimension of the code, a table counts how often each integer occurs in training pictures (plus one, so
     that none is impossible). Outside its range, an integer is moved to the nearer end. A picture becomes its own
     length in bytes (one byte up to 127) and the shortest string from which the range coder finds the integers again.
 
@@ -37,7 +37,7 @@ class Codec:
         step: Δ, positive; a larger one gives fewer bytes and a worse picture.
 
     Raises:
-        TypeError, ValueError: for arguments of another kind, or a step so fine that a number of the code takes
+        TypeError, ValueError: for arguments of another kind, or a step so fine that a dimension of the code takes
             more than 4,096 integers.
 
     Source: Ballé, Laparra and Simoncelli, "End-to-end optimized image compression", 2017; the range coder is
@@ -61,7 +61,7 @@ class Codec:
         self.low, self.high = integers.min(axis=0), integers.max(axis=0)
         widest = int((self.high - self.low).max()) + 1
         if widest > _WIDEST:
-            raise ValueError(f"step must leave at most {_WIDEST} integers for a number of the code, got {widest}")
+            raise ValueError(f"step must leave at most {_WIDEST} integers for a dimension of the code, got {widest}")
         counts = np.zeros((len(self.low), widest))
         for column, symbols, high in zip(counts, (integers - self.low).T, self.high - self.low, strict=True):
             column[: high + 1] = 1 + np.bincount(symbols, minlength=high + 1)

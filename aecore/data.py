@@ -1,4 +1,4 @@
-"""Images to learn from, and the ways the lectures spoil them.
+"""Images to learn from, and the ways the lectures corrupt them.
 
 MNIST travels inside the package, whole: 60,000 training and 10,000 test images, the standard split, so that
 results can be compared with the literature and a classroom needs no network. Every data set comes as a pair

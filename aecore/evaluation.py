@@ -145,7 +145,7 @@ def linear_probe(
     *,
     penalty: float = 1.0,
 ) -> float:
-    """Accuracy of a linear classifier on codes: how much of the label lies open in the representation.
+    """Accuracy of a linear classifier on codes: how much of the label can be decoded linearly.
 
     Logistic regression (scikit-learn) on codes that are centred and divided by one common number, their
     root-mean-square length. Scaling each dimension on its own would change the geometry that is to be judged:

@@ -19,6 +19,9 @@ __all__ = ["pages", "write_pdf"]
 
 # Everything a page still has to fetch or draw before it is printed.
 READY = """async () => {
+  document.documentElement.dataset.whole = "";
+  for (const face of document.fonts) face.display = "block";
+  await Promise.all([...document.fonts].map((face) => face.load().catch(() => 0)));
   document.querySelectorAll("img").forEach((image) => (image.loading = "eager"));
   await window.MathJax?.startup?.promise;
   await document.fonts.ready;

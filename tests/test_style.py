@@ -1,12 +1,14 @@
 """The colours: readable on their page, and one colormap from paper to ink."""
 
 import re
+from pathlib import Path
 
 import matplotlib
 import pytest
 from contrast import contrast
 from matplotlib.colors import to_hex
 
+from aelab import figures
 from aelab.stills import style
 
 THEMES = {"light": (style.light, style.LIGHT), "dark": (style.dark, style.DARK)}
@@ -70,3 +72,14 @@ def test_the_style_sheet_has_every_colour_of_both_themes():
     for host in ("data-theme", "data-jp-theme-light", 'theme="dark"', "data-vscode-theme-kind"):
         assert host in dark
         assert host not in light
+
+
+NAMED = re.compile(r'name: "(PCA|autoencoder|VAE|prior|posterior|q)", hue: "(\w+)"')
+WRITTEN = re.compile(r'text\("(PCA|autoencoder|VAE|prior|posterior|q)", "(\w+)"\)')
+
+
+def test_a_thing_has_one_colour_in_still_and_live_figures():
+    sources = [path.read_text("utf-8") for path in Path(figures.__file__).parent.glob("*.js")]
+    found = {pair for text in sources for pattern in (NAMED, WRITTEN) for pair in pattern.findall(text)}
+    assert {name for name, _ in found} >= {"PCA", "autoencoder", "prior", "posterior", "q"}
+    assert [f"{name} is {hue}" for name, hue in sorted(found) if style.THINGS[name] != hue] == []

@@ -39,7 +39,7 @@ def kl_sparsity(a: Tensor, rho: float) -> Tensor:
 
     between Bernoulli distributions. A unit that is exactly 0 (or 1) on the whole batch has an infinite
     penalty in theory. Here value and gradient are those of a ρ̂ one machine epsilon inside (6e-5 in float16, whose
-    gradient ends at 65,504), so that training meets no infinity and the gradient still wakes the unit.
+    gradient ends at 65,504), so that training meets no infinity and the gradient still reactivates the unit.
 
     Args:
         a: activations in [0, 1] (after a sigmoid), shape (batch, units).

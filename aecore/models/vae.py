@@ -25,7 +25,8 @@ class VAE(nn.Module):
             means for "gaussian".
         likelihood: "bernoulli", x in [0, 1], or "gaussian", N(decoder(z), sigma² I).
         sigma: standard deviation of the Gaussian likelihood, positive.
-        beta: weight of the KL term; with anything but 1 the result is no bound on log p(x).
+        beta: weight of the KL term. For beta ≥ 1 the result is a lower bound of log p(x), the looser the larger
+            beta; for beta < 1 it may lie above.
         latent_dim: found from the last linear layer of the encoder if left out.
 
     What a loss is made of (`forward`, `loss`, `posterior`, `elbo`, `elbo_parts`, `log_weights`) follows the mode of the
@@ -66,10 +67,10 @@ class VAE(nn.Module):
         """Mean and log σ² of q(z|x), each (batch, latent_dim)."""
         _check.tensor("x", x, min_ndim=2)
         check_same_device(self, "x", x)
-        moments = call_part(self, "encoder", "x", x)
-        if moments.ndim != 2 or moments.shape[1] != 2 * self.latent_dim:
-            raise ValueError(f"encoder must return (batch, {2 * self.latent_dim}), got {tuple(moments.shape)}")
-        mean, logvar = moments.chunk(2, dim=1)
+        parameters = call_part(self, "encoder", "x", x)
+        if parameters.ndim != 2 or parameters.shape[1] != 2 * self.latent_dim:
+            raise ValueError(f"encoder must return (batch, {2 * self.latent_dim}), got {tuple(parameters.shape)}")
+        mean, logvar = parameters.chunk(2, dim=1)
         return mean, logvar
 
     def encode(self, x: Tensor) -> Distribution:

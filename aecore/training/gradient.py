@@ -2,7 +2,7 @@
 
 Autograd takes a step of 784-400-20-400-784 apart into dozens of small operations, and on two threads their bookkeeping
 costs a fifth of the step. Here the backward pass is fixed, and its gradients go into memory that is reused. The values
-of the parts come from the model and from `losses.py`. `plain.py` decides which models qualify; all other models and
+of the parts come from the model and from `aecore.losses`. `plain.py` decides which models qualify; all other models and
 losses go through autograd, to the same numbers up to rounding.
 """
 
@@ -57,8 +57,8 @@ class NegativeElbo:
     def __call__(self, x: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The parts of `VAE.loss`, each a mean over the batch; the gradient of their sum is left in `.grad`."""
         x, target, scale, beta = x.flatten(1), target.flatten(1), 1 / len(x), self.vae.beta
-        encoder_inputs, moments = _forward(self.encoder, x)
-        mean, logvar = moments.chunk(2, dim=1)
+        encoder_inputs, parameters = _forward(self.encoder, x)
+        mean, logvar = parameters.chunk(2, dim=1)
         std, eps = (0.5 * logvar).exp_(), normal(mean.shape, mean, None)
         decoder_inputs, output = _forward(self.decoder, torch.addcmul(mean, std, eps))
 
@@ -66,8 +66,8 @@ class NegativeElbo:
         of_z = _backward(self.decoder, decoder_inputs, of_decoder_output)
         of_mean = torch.add(of_z, mean, alpha=scale * beta)
         of_logvar = (std * eps).mul_(of_z).add_(std.square().sub_(1), alpha=scale * beta).mul_(0.5)
-        of_moments = torch.cat([of_mean, of_logvar], dim=1)
-        _backward(self.encoder, encoder_inputs, of_moments, to_input=False)
+        of_parameters = torch.cat([of_mean, of_logvar], dim=1)
+        _backward(self.encoder, encoder_inputs, of_parameters, to_input=False)
         log_p, kl = log_prob(self.vae, output, target), gaussian_kl(mean, logvar)
         return {"reconstruction": -log_p.mean(), "kl": beta * kl.mean()}
 

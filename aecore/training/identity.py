@@ -12,8 +12,9 @@ are made of counts:
 - a module: also by hooks, by weights that are frozen or shared, and by submodules in another mode than the model's.
   Its weights count by value, unless it is the model in training, whose weights a checkpoint restores.
 
-Not compared: C extensions and installed packages, which count by name; objects of packages without tensors (files,
-progress bars, counters, loggers), which count by class; what a function opens or imports while it runs; the device.
+Not compared: C extensions, installed packages and `aecore` itself, which count by name; objects of packages without
+tensors (files, progress bars, counters, loggers), which count by class; what a function opens or imports while it
+runs; the device.
 """
 
 import argparse
@@ -277,7 +278,7 @@ class _Description:
                 self.add(f"{path}.{kind[1:]}[{index}]", hook)
 
     def installed(self, module: str | None) -> bool:
-        """Whether code is a package's, and not the caller's own."""
+        """Whether code is that of an installed package, the standard library or `aecore`, and not the caller's own."""
         package = (module or "builtins").partition(".")[0]
         if package in (self.own, "__main__"):  # a script is the caller's, whichever tool of a package runs it
             return False

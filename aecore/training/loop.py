@@ -104,7 +104,7 @@ def fit(
             parts; the sum of their means over the batch is minimised. `model.loss(x, target)` if left out. For an
             untouched `VAE` of two `mlp`s, its gradient is then hand-written, for speed; `loss=ae.VAE.loss` trains
             through autograd, for a debugger to step through.
-        corrupt: spoils the input: x = corrupt(target), anew for every batch.
+        corrupt: makes the input of the target: x = corrupt(target), anew for every batch.
         device: where to train; `pick_device()` if left out.
         cuda_graph: capture a step once and replay it, which takes most of the waiting out of training a small
             network on a GPU. For losses and corruptions that stay on the GPU, and one process. If left out, it is
@@ -115,7 +115,8 @@ def fit(
             arguments resumes, bit for bit. Images in a tensor are compared by value, an array by 1,000 of its rows,
             a Dataset or DataLoader by class and length only. Model, `loss` and `corrupt` are compared by their
             code and by all that they hold and read, except what cannot be compared (see `training.identity`):
-            compiled and installed code, files, and what a function imports or changes while it runs.
+            compiled and installed code (`aecore` too counts by name), files, and what a function imports or changes
+            while it runs.
         checkpoint_every: epochs from one writing to the next, for runs whose epochs are shorter than a writing; a
             run cut short loses those since. The last epoch is always written.
 

@@ -91,9 +91,9 @@ function cloudPlane(f, parent) {
     ylabel: "the cloud q(z|x), enlarged, and z = μ + σ ε",
     margin: { left: 40, right: 8 },
   });
-  const rings = RINGS.map((k) => plot.line({ name: `${k} σ`, hue: "orange", width: 2 }));
+  const rings = RINGS.map((k) => plot.line({ name: `${k} σ`, hue: "blue", width: 2 }));
   const way = plot.line({ name: "σ ε", hue: "ink", width: 1.5 });
-  const centre = plot.dot({ name: "mean", hue: "orange", hollow: true, r: 5 });
+  const centre = plot.dot({ name: "mean", hue: "blue", hollow: true, r: 5 });
   const point = plot.dot({ name: "z", hue: "ink", r: 7 });
   const words = plot.text({ name: "z", hue: "ink", dx: 11, dy: -9 });
   /** @type {(mean: Point, width: Point, z: Point) => void} */
@@ -126,7 +126,7 @@ function latentPlane(f, parent) {
     margin: { left: 20, right: 4 },
   });
   const scatter = plot.scatter({ name: "codes", labels: bytes(f.get("labels")), opacity: 0.5 });
-  const here = plot.dot({ name: "mean", hue: "orange", r: 6 });
+  const here = plot.dot({ name: "mean", hue: "blue", r: 6 });
   f.draw([], () => scatter.set(floats(f.get("codes"))));
   return here;
 }

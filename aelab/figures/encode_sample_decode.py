@@ -151,7 +151,7 @@ class EncodeSampleDecode(Figure):
             axis.set(xticks=[], yticks=[], title=name)
         (mean, width), turn, ink = self.cloud(), np.linspace(0, 2 * np.pi, 73), plt.rcParams["text.color"]
         for k in (1, 2):
-            near.plot(mean[0] + k * width[0] * np.cos(turn), mean[1] + k * width[1] * np.sin(turn), color="C1")
+            near.plot(mean[0] + k * width[0] * np.cos(turn), mean[1] + k * width[1] * np.sin(turn), color="C0")
         z = self.sampled()
         near.plot([mean[0], z[0]], [mean[1], z[1]], color=ink, linewidth=1.2)
         near.plot(*z, "o", color=ink)

@@ -66,13 +66,13 @@ def test_draws_what_the_networks_compute(gallery, digit, moves):
     noise, cloud, plane = drawn.plot("noise"), drawn.plot("cloud"), drawn.plot("plane")
     for k in (1, 2):
         noise.line(f"{k} σ", "muted", k * np.cos(turn), k * np.sin(turn))
-        cloud.line(f"{k} σ", "orange", mean[0] + k * width[0] * np.cos(turn), mean[1] + k * width[1] * np.sin(turn))
+        cloud.line(f"{k} σ", "blue", mean[0] + k * width[0] * np.cos(turn), mean[1] + k * width[1] * np.sin(turn))
     noise.handle("noise ε", "ink", *eps)
     cloud.line("σ ε", "ink", [mean[0], z[0]], [mean[1], z[1]])
-    cloud.dot("mean", "orange", *mean)
+    cloud.dot("mean", "blue", *mean)
     cloud.dot("z", "ink", *z)
     cloud.label("z", "ink", "z", *z)
-    plane.dot("mean", "orange", *mean)
+    plane.dot("mean", "blue", *mean)
     codes, labels = np.frombuffer(has["codes"], "<f4").reshape(-1, 2), np.frombuffer(has["labels"], np.uint8)
     assert len(codes) == len(labels) > 1000
     assert "codes" in drawn.pictures

@@ -96,8 +96,23 @@ def test_what_is_far_is_laid_out_and_made_reachable_when_the_reader_comes(unread
     part.evaluate("(part) => part.scrollIntoView()")
     unread.wait_for_function(LAID_OUT, arg=part)
     unread.evaluate("(part) => { for (const fold of part.querySelectorAll('details')) fold.open = true; }", part)
-    unread.evaluate("dispatchEvent(new Event('resize'))")
-    assert part.evaluate(REACHABLE) > 0
+    unread.wait_for_function(f"(part) => ({REACHABLE})(part) > 0", arg=part)
+
+
+def test_a_key_makes_all_that_scrolls_reachable(unread):
+    scrolls = "() => [...document.querySelectorAll('.bd-article .ae-table')].filter((box) => box.tabIndex === 0).length"
+    before = unread.evaluate(scrolls)
+    unread.keyboard.press("Tab")
+    assert unread.evaluate(scrolls) > before
+
+
+def test_a_link_to_a_far_equation_leads_to_it(browser, gzipped):
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(f"{gzipped}chapters/07-reparameterization.html#eq-7-16", wait_until="load")
+    page.wait_for_timeout(1500)
+    assert 0 <= page.evaluate("document.getElementById('eq-7-16').getBoundingClientRect().top") < 740
+    context.close()
 
 
 def test_on_paper_a_lecture_is_whole(unread):

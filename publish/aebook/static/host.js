@@ -198,25 +198,36 @@ function reach(parts) {
 /** @type {Set<HTMLElement>} parts of the page that a reader has come near: others may not be laid out yet */
 const met = new Set();
 
-/** A part is measured when it is a screen away, and again when letters or the width are others. */
+/**
+ * A part is measured when it is a screen away, and again when letters, the width or a fold are others. Who has the keys
+ * goes from one to the next of all that can be reached, however far.
+ */
 function reachInTime() {
+  /** @param {HTMLElement[]} come */
+  const meet = (come) => {
+    for (const part of come) {
+      near.unobserve(part);
+      met.add(part);
+    }
+    reach(come);
+  };
   const near = new IntersectionObserver(
-    (entries) => {
-      const come = entries
-        .filter((entry) => entry.isIntersecting)
-        .map(({ target }) => /** @type {HTMLElement} */ (target));
-      for (const part of come) {
-        near.unobserve(part);
-        met.add(part);
-      }
-      reach(come);
-    },
+    (entries) =>
+      meet(entries.filter((entry) => entry.isIntersecting).map(({ target }) => /** @type {HTMLElement} */ (target))),
     { rootMargin: "100% 0px" },
   );
   for (const part of parts()) near.observe(part);
   const again = () => reach([...met]);
   addEventListener("resize", again);
-  document.fonts.ready.then(again);
+  document.fonts.addEventListener("loadingdone", again);
+  document.addEventListener("toggle", ({ target }) => reach([/** @type {HTMLElement} */ (target)]), true);
+  addEventListener("keydown", () => meet(parts()), { once: true });
+}
+
+/** Letters of formulas that nobody has come near are there before the page is printed, which waits for none. */
+function fetchLetters() {
+  if (!document.querySelector("mjx-container")) return;
+  for (const face of document.fonts) if (face.family.includes("MathJax")) face.load().catch(() => {});
 }
 
 /** The paragraphs, figures and sections of a page; a slide is one part. */
@@ -288,6 +299,7 @@ export function host(modules) {
       wakeInTime(start);
       reachInTime();
     });
+    addEventListener("load", () => setTimeout(fetchLetters, 3000)); // after all that the first screens need
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
