@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
+from aebook.fonts import LATE
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 from project import address, spellings
@@ -20,7 +21,6 @@ __all__ = ["pages", "write_pdf"]
 # Everything a page still has to fetch or draw before it is printed.
 READY = """async () => {
   document.documentElement.dataset.whole = "";
-  for (const face of document.fonts) face.display = "block";
   await Promise.all([...document.fonts].map((face) => face.load().catch(() => 0)));
   document.querySelectorAll("img").forEach((image) => (image.loading = "eager"));
   await window.MathJax?.startup?.promise;
@@ -47,6 +47,7 @@ def write_pdf(paths: list[Path], target: Path, chromium) -> int:
         tab.goto(path.as_uri(), wait_until="load")
         first[path.as_uri()] = len(book.pages)
         tab.add_style_tag(content=f"html {{ counter-reset: page {len(book.pages)} }}")
+        tab.evaluate(LATE)
         tab.evaluate(READY)
         printed = PdfReader(io.BytesIO(tab.pdf(prefer_css_page_size=True, print_background=True)))
         title = tab.locator("article h1").first.evaluate("(title) => title.firstChild.textContent")

@@ -11,9 +11,19 @@ from shutil import copyfile
 
 from aelab.stills.fonts import PAGE, codes, package, rename
 
-__all__ = ["write_fonts"]
+__all__ = ["LATE", "write_fonts"]
 
 FACES = {"SourceSans3[wght].ttf": "book-sans", "SourceSans3-Italic[wght].ttf": "book-sans-italic"}
+
+
+# Brings the upright letters to a page that they reached too late (`font-display: optional`): for paper, and for tests.
+LATE = """async () => {
+  const script = document.querySelector('script[src*="aebook.js"]');
+  if (!script) return;
+  const address = new URL("fonts/book-sans.woff2", script.src);
+  const letters = new FontFace("Book Sans", `url("${address}")`, { weight: "200 900" });
+  await letters.load().then((face) => document.fonts.add(face), () => 0);
+}"""
 
 
 def write_fonts(folder: Path) -> None:

@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from aebook.fonts import LATE
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build" / "html"))
@@ -99,6 +100,7 @@ class Reader:
         self.problems.clear()
         self.page.goto(address, wait_until="load")
         self.page.evaluate("() => window.MathJax?.startup?.promise?.then(() => 0)")  # of a deck
+        self.page.evaluate(LATE)
         self.page.evaluate("() => window.aecore?.all().then(() => 0)")  # a figure out of sight would wait for a reader
         self.page.evaluate("() => document.fonts.ready.then(() => 0)")
         return self.page
