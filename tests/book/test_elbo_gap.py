@@ -6,47 +6,17 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from figure_references import MODEL, elbo_cases, elbo_exact
 
-import aecore as ae
 from aelab.figures import ElboGap
 
 from .drawn import fmt
 from .figure_harness import FigureOnPage, frames
 
-MODEL = ("a", "b", "noise", "x")
-
 
 @pytest.fixture(scope="module")
 def cases():
-    """150 states of q and of the model, over the whole range of the traits."""
-    generator, traits = np.random.default_rng(0), ElboGap.class_traits()
-    return [
-        {name: float(generator.uniform(*traits[name].range)) for name in ("mean", "width", *MODEL)} for _ in range(150)
-    ]
-
-
-def column(cases, name, grad=False):
-    return torch.tensor([[case[name]] for case in cases], dtype=torch.float64, requires_grad=grad)
-
-
-def exact(cases):
-    """What aecore and torch say, in float64: log p(x), both terms of the ELBO, the gap, and the gradients."""
-    mean, log_width = column(cases, "mean", True), column(cases, "width").log().requires_grad_()
-    a, b, noise, x = (column(cases, name) for name in MODEL)
-    cost = ae.gaussian_kl(mean, 2 * log_width)
-    # E_q log p(x|z) by Gauss-Hermite quadrature: exact for a quadratic, and not the formula of the figure
-    nodes, weights = np.polynomial.hermite_e.hermegauss(8)
-    fit = sum(
-        w * ae.gaussian_log_prob(x, a * (mean + log_width.exp() * e) + b, noise)
-        for e, w in zip(nodes, weights / weights.sum(), strict=True)
-    )
-    total = a**2 + noise**2
-    cov = (noise**2 / total)[..., None]
-    gap = ae.gaussian_kl_full(mean, (2 * log_width).exp()[..., None], a * (x - b) / total, cov)
-    evidence = ae.gaussian_log_prob(x, b, total.sqrt())
-    gradients = torch.autograd.grad((fit - cost).sum(), (mean, log_width))
-    parts = {"evidence": evidence, "reconstruction": fit, "elbo": fit - cost, "gap": gap, "cost": cost}
-    return {name: value.detach().numpy() for name, value in parts.items()}, torch.cat(gradients, 1).numpy()
+    return elbo_cases()
 
 
 @pytest.mark.parametrize("way", ["http", "file"])
@@ -129,7 +99,7 @@ def climb(case):
     way, rate = [(case["mean"], np.log(case["width"]))], 0.2 * ElboGap(**case).posterior[1] ** 2
     for _ in range(45):
         mean, log_width = way[-1]
-        ((dm, dl),) = exact([{**case, "mean": mean, "width": np.exp(log_width)}])[1]
+        ((dm, dl),) = elbo_exact([{**case, "mean": mean, "width": np.exp(log_width)}])[1]
         way.append((np.clip(mean + rate * dm, -2.5, 2.5), np.clip(log_width + rate * dl, np.log(0.2), np.log(1.5))))
     return np.array(way).T
 
@@ -149,7 +119,7 @@ def test_draws_what_aecore_computes(gallery, state):
         figure.press("width of q", "End" if state == "far off" else "Home")
     drawn = figure.drawn()
     case = {name: drawn.traits[name] for name in ("mean", "width", *MODEL)}
-    parts, ((dm, dl),) = exact([case])
+    parts, ((dm, dl),) = elbo_exact([case])
     evidence, fit, elbo, gap, cost = (
         float(parts[name][0]) for name in ("evidence", "reconstruction", "elbo", "gap", "cost")
     )
@@ -171,7 +141,7 @@ def test_draws_what_aecore_computes(gallery, state):
     plane, labelled = drawn.plot("map"), 0
     for level in (0.1, 0.5, 1, 2, 4, 8):
         means, logs = plane.points(f"gap {level:g}", "muted")
-        gaps = exact([{**case, "mean": m, "width": s} for m, s in zip(means, np.exp(logs), strict=True)])[0]["gap"]
+        gaps = elbo_exact([{**case, "mean": m, "width": s} for m, s in zip(means, np.exp(logs), strict=True)])[0]["gap"]
         np.testing.assert_allclose(gaps, level, rtol=0.01, atol=0.002)
         assert [means[0], logs[0]] == pytest.approx([means[-1], logs[-1]], abs=0.01), "a closed line"
         label = plane.take("text", f"gap {level:g}", "muted")
@@ -217,7 +187,7 @@ def test_draws_what_aecore_computes(gallery, state):
 
 
 def test_parity_of_python(cases):
-    parts, _ = exact(cases)
+    parts, _ = elbo_exact(cases)
     figures = [ElboGap(**case) for case in cases]
     for name, trait in (("evidence", "log_px"), ("elbo", "elbo"), ("gap", "gap")):
         np.testing.assert_allclose([getattr(f, trait) for f in figures], parts[name], rtol=1e-11, atol=1e-11)

@@ -6,44 +6,15 @@ import math
 
 import numpy as np
 import pytest
-import torch
 import traitlets
+from figure_references import carriers, evidence, likelihoods, linear_models
 from scipy.special import logsumexp
-from torch.distributions import MultivariateNormal, Normal
 
 from aelab.figures import NaiveMonteCarlo
 from aelab.figures.kit.draws import normals
 
 from .drawn import fmt
 from .figure_harness import FigureOnPage
-
-
-def models(count):
-    """Random decoders, observations and noises: (weights, x, σ), of 1 to 20 latent and 2 to 20 visible dimensions."""
-    random = np.random.default_rng(0)
-    for _ in range(count):
-        size, dimension = random.integers(2, 21), random.integers(1, 21)
-        weights, sigma = random.normal(size=(size, dimension)) / math.sqrt(size), random.uniform(0.2, 2)
-        x = weights @ random.normal(size=dimension) + sigma * random.normal(size=size)
-        yield weights, x, float(sigma)
-
-
-def evidence(weights, x, sigma):
-    """log p(x) by torch, in float64."""
-    weights, x = torch.tensor(weights), torch.tensor(x)
-    covariance = weights @ weights.T + sigma**2 * torch.eye(len(x), dtype=torch.float64)
-    return MultivariateNormal(torch.zeros_like(x), covariance).log_prob(x).item()
-
-
-def likelihoods(weights, x, sigma, z):
-    """log p(x|z) of each row of z by torch, in float64."""
-    return Normal(torch.tensor(z) @ torch.tensor(weights).T, sigma).log_prob(torch.tensor(x)).sum(1).numpy()
-
-
-def carriers(values):
-    """The fewest of exp(values) that make up 99 % of their sum, by sorting them all."""
-    parts = np.exp(np.sort(values)[::-1] - logsumexp(values)).cumsum()
-    return int(np.argmax(parts >= 0.99 * parts[-1])) + 1
 
 
 @pytest.mark.parametrize("way", ["http", "file"])
@@ -161,7 +132,7 @@ def test_the_still_picture_samples_as_the_page_does(gallery):
 
 
 def test_parity_of_python_and_the_estimate_is_right_in_one_dimension():
-    for weights, x, sigma in models(100):
+    for weights, x, sigma in linear_models(100):
         figure = NaiveMonteCarlo([(weights, x)], sigma=sigma, samples=50, seed=3)
         weights, x = figure.decoder()  # as the page has them: float32
         assert figure.exact() == pytest.approx(evidence(weights, x, sigma), rel=1e-9, abs=1e-9)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from figure_references import reparameterize_cases
 
 import aecore as ae
 from aelab.figures import Reparameterize
@@ -14,18 +15,10 @@ from aelab.figures.kit.draws import normals
 from .drawn import fmt
 from .figure_harness import FigureOnPage
 
-MODEL = ("a", "b", "noise", "x")
-
 
 @pytest.fixture(scope="module")
 def cases():
-    """150 states of q, of the model, and of one ε, over the whole range of the traits."""
-    generator, traits = np.random.default_rng(0), Reparameterize.class_traits()
-    return [
-        {"eps": float(generator.normal())}
-        | {name: float(generator.uniform(*traits[name].range)) for name in ("mean", "width", *MODEL)}
-        for _ in range(150)
-    ]
+    return reparameterize_cases()
 
 
 def state_of(case):

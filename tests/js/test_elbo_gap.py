@@ -4,45 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
+from figure_references import MODEL, elbo_cases, elbo_exact
 
-import aecore as ae
 from aelab.figures import ElboGap
-
-MODEL = ("a", "b", "noise", "x")
 
 
 @pytest.fixture(scope="module")
 def cases():
-    """150 states of q and of the model, over the whole range of the traits."""
-    generator, traits = np.random.default_rng(0), ElboGap.class_traits()
-    return [
-        {name: float(generator.uniform(*traits[name].range)) for name in ("mean", "width", *MODEL)} for _ in range(150)
-    ]
-
-
-def column(cases, name, grad=False):
-    return torch.tensor([[case[name]] for case in cases], dtype=torch.float64, requires_grad=grad)
-
-
-def exact(cases):
-    """What aecore and torch say, in float64: log p(x), both terms of the ELBO, the gap, and the gradients."""
-    mean, log_width = column(cases, "mean", True), column(cases, "width").log().requires_grad_()
-    a, b, noise, x = (column(cases, name) for name in MODEL)
-    cost = ae.gaussian_kl(mean, 2 * log_width)
-    # E_q log p(x|z) by Gauss-Hermite quadrature: exact for a quadratic, and not the formula of the figure
-    nodes, weights = np.polynomial.hermite_e.hermegauss(8)
-    fit = sum(
-        w * ae.gaussian_log_prob(x, a * (mean + log_width.exp() * e) + b, noise)
-        for e, w in zip(nodes, weights / weights.sum(), strict=True)
-    )
-    total = a**2 + noise**2
-    cov = (noise**2 / total)[..., None]
-    gap = ae.gaussian_kl_full(mean, (2 * log_width).exp()[..., None], a * (x - b) / total, cov)
-    evidence = ae.gaussian_log_prob(x, b, total.sqrt())
-    gradients = torch.autograd.grad((fit - cost).sum(), (mean, log_width))
-    parts = {"evidence": evidence, "reconstruction": fit, "elbo": fit - cost, "gap": gap, "cost": cost}
-    return {name: value.detach().numpy() for name, value in parts.items()}, torch.cat(gradients, 1).numpy()
+    return elbo_cases()
 
 
 def test_parity_with_aecore(js, cases):
@@ -53,7 +22,7 @@ def test_parity_with_aecore(js, cases):
     close = {"rtol": 1e-11, "atol": 1e-11}
     models = [{name: case[name] for name in MODEL} for case in cases]
     means, widths = ([case[name] for case in cases] for name in ("mean", "width"))
-    parts, gradients = exact(cases)
+    parts, gradients = elbo_exact(cases)
     for name in ("reconstruction", "elbo"):
         np.testing.assert_allclose(call(name, means, widths, models), parts[name], err_msg=name, **close)
     np.testing.assert_allclose(call("evidence", models), parts["evidence"], **close)
@@ -76,7 +45,7 @@ def test_contours_and_steps(js, cases):
         gap = np.log(width / s) + (s**2 + (np.array(xs) - mean) ** 2) / (2 * width**2) - 0.5
         np.testing.assert_allclose(gap, level, rtol=1e-7)
     steps = js.math("elbo_gap", "step", [[c["mean"], c["width"], m] for c, m in zip(cases, models, strict=True)])
-    _, gradients = exact(cases)
+    _, gradients = elbo_exact(cases)
     for case, (mean, width), (dm, dl) in zip(cases, steps, gradients, strict=True):
         rate = 0.2 * ElboGap(**case).posterior[1] ** 2
         assert mean == pytest.approx(np.clip(case["mean"] + rate * dm, -2.5, 2.5), abs=1e-11)

@@ -6,47 +6,18 @@ import math
 
 import numpy as np
 import pytest
-import torch
+from figure_references import carriers, evidence, likelihoods, linear_models
 from scipy.special import logsumexp
-from torch.distributions import MultivariateNormal, Normal
 
 from aelab.figures.kit.draws import normals
-
-
-def models(count):
-    """Random decoders, observations and noises: (weights, x, σ), of 1 to 20 latent and 2 to 20 visible dimensions."""
-    random = np.random.default_rng(0)
-    for _ in range(count):
-        size, dimension = random.integers(2, 21), random.integers(1, 21)
-        weights, sigma = random.normal(size=(size, dimension)) / math.sqrt(size), random.uniform(0.2, 2)
-        x = weights @ random.normal(size=dimension) + sigma * random.normal(size=size)
-        yield weights, x, float(sigma)
-
-
-def evidence(weights, x, sigma):
-    """log p(x) by torch, in float64."""
-    weights, x = torch.tensor(weights), torch.tensor(x)
-    covariance = weights @ weights.T + sigma**2 * torch.eye(len(x), dtype=torch.float64)
-    return MultivariateNormal(torch.zeros_like(x), covariance).log_prob(x).item()
-
-
-def likelihoods(weights, x, sigma, z):
-    """log p(x|z) of each row of z by torch, in float64."""
-    return Normal(torch.tensor(z) @ torch.tensor(weights).T, sigma).log_prob(torch.tensor(x)).sum(1).numpy()
 
 
 def on_page(weights, x, sigma):
     return [weights.ravel().tolist(), x.tolist(), sigma]
 
 
-def carriers(values):
-    """The fewest of exp(values) that make up 99 % of their sum, by sorting them all."""
-    parts = np.exp(np.sort(values)[::-1] - logsumexp(values)).cumsum()
-    return int(np.argmax(parts >= 0.99 * parts[-1])) + 1
-
-
 def test_parity_of_the_exact_value_and_of_the_likelihood(js):
-    cases = list(models(150))
+    cases = list(linear_models(150))
     prepared = js.math("naive_monte_carlo", "prepare", [on_page(*case) for case in cases])
     got = [model["exact"] for model in prepared]
     np.testing.assert_allclose(got, [evidence(*case) for case in cases], rtol=1e-9, atol=1e-9)
@@ -68,7 +39,7 @@ def test_parity_of_the_exact_value_and_of_the_likelihood(js):
 
 def test_parity_of_the_estimate_sample_for_sample(js):
     """Every running value, the carriers and both histograms, from the same numbers that Python draws."""
-    cases, count = list(models(100)), 300
+    cases, count = list(linear_models(100)), 300
     calls = [[*on_page(*case), seed, count] for seed, case in enumerate(cases)]
     chains = js.math("naive_monte_carlo", "chain", calls)
     for seed, (case, chain) in enumerate(zip(cases, chains, strict=True)):

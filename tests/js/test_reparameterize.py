@@ -5,23 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from figure_references import MODEL, reparameterize_cases
 
 import aecore as ae
 from aelab.figures import Reparameterize
 from aelab.figures.kit.draws import normals
 
-MODEL = ("a", "b", "noise", "x")
-
 
 @pytest.fixture(scope="module")
 def cases():
-    """150 states of q, of the model, and of one ε, over the whole range of the traits."""
-    generator, traits = np.random.default_rng(0), Reparameterize.class_traits()
-    return [
-        {"eps": float(generator.normal())}
-        | {name: float(generator.uniform(*traits[name].range)) for name in ("mean", "width", *MODEL)}
-        for _ in range(150)
-    ]
+    return reparameterize_cases()
 
 
 def state(case):
