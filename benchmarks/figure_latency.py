@@ -7,12 +7,13 @@ For every slider and handle of every figure: the median and the 95th percentile 
 median as a share of a frame (60 a second). Other work on the machine only adds time: the best of three runs counts.
 """
 
-import os
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
+from project import chromium
 
 MOVES, RUNS, FRAME = 200, 3, 1000 / 60
 BOOK = Path(__file__).parents[1] / "_build" / "html"
@@ -64,10 +65,9 @@ def best(runs: list[list]) -> list[tuple[str, float, float]]:
 
 def main(folder: Path) -> None:
     """Print a row for each control of each figure on the page of all figures."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     print(f"{'figure':20} {'control':34} {'median':>8} {'95 %':>8} {'of a frame':>11}")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto((folder / "figures.html").resolve().as_uri())
         page.evaluate("window.aecore?.all?.()")  # they wake when they are near

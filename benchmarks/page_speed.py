@@ -12,7 +12,6 @@ import argparse
 import gzip
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "publish"))
+from project import chromium  # noqa: E402
+
 BOOK = ROOT / "_build" / "html"
 LIGHTHOUSE = "lighthouse@13.5.0"
 PAGES = {
@@ -36,7 +38,7 @@ PAGES = {
 }
 SCORES = ("performance", "accessibility", "best-practices", "seo")
 TEXT = (".html", ".css", ".js", ".json", ".svg", ".txt", ".xml")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+CHROMIUM = chromium() or ""
 PHONE = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
 
 # When the first figure is drawn, and what arrives: a figure lives once its host holds a plot or a canvas.

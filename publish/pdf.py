@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
@@ -12,7 +11,7 @@ from urllib.parse import unquote, urldefrag
 from aebook.fonts import LATE
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
-from project import address, spellings
+from project import address, chromium, spellings
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, TextStringObject
 
@@ -71,11 +70,10 @@ def write_pdf(paths: list[Path], target: Path, chromium) -> int:
 
 def main(site: Path, target: Path) -> None:
     """Print the whole book."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        count = write_pdf(pages(site), target, chromium)
-        chromium.close()
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        count = write_pdf(pages(site), target, browser)
+        browser.close()
     print(f"{count} pages: {target}")
 
 

@@ -1,13 +1,15 @@
-"""Where the project lives: its root in the file system, its address on the net. Both stand here and nowhere else.
+"""Where things are: the project's root, its address on the net, the Chromium it drives. Each stands here alone.
 
 The address is read from `_config.yml`; what cannot read it there (a notebook alone in Colab, the citation, the
 README) repeats it, `fork.py` writes it there, and a test keeps the repetitions in step.
 """
 
+import os
 import re
+import shutil
 from pathlib import Path
 
-__all__ = ["ROOT", "URL", "address", "notebooks", "spellings"]
+__all__ = ["ROOT", "URL", "address", "chromium", "notebooks", "spellings"]
 
 ROOT = Path(__file__).resolve().parents[1]
 URL = re.compile(r"https://github\.com/([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
@@ -19,6 +21,11 @@ def address(root: Path = ROOT) -> str:
     if found is None:
         raise ValueError(f"_config.yml in {root} must have an entry repository: url:, got none")
     return found[1]
+
+
+def chromium() -> str | None:
+    """The Chromium that prints, tests and measures pages: `$CHROMIUM`, else the system's; None if there is none."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def notebooks(root: Path = ROOT) -> list[Path]:

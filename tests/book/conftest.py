@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from aebook.fonts import LATE
+from project import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build" / "html"))
@@ -68,16 +68,16 @@ def bases(site, server) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by playwright."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    found = chromium()
     if not found:
         missing = "no Chromium on this machine: `apt-get install chromium`, or name one in the variable CHROMIUM"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
+        opened = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield opened
+        opened.close()
 
 
 class Reader:
