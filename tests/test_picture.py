@@ -23,6 +23,7 @@ PICTURES = {
         lambda z: z[:, :1, None, None].expand(-1, 1, 4, 4), x_range=(0, 1), y_range=(0, 1), steps=3, alt=alt
     ),
     "density": lambda alt: stills.density({"": torch.eye(2)}, x_range=(0, 2), y_range=(5, 6), alt=alt),
+    "arrows": lambda alt: stills.arrows({"": (torch.eye(2), torch.zeros(2, 2))}, points=torch.eye(2), alt=alt),
     "scheme": lambda alt: stills.Picture(stills.scheme("vae").draw, alt=alt),
 }
 every_picture = pytest.mark.parametrize("name", PICTURES)

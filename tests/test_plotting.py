@@ -190,6 +190,31 @@ def test_a_density_stands_where_its_grid_says(panels, dots, dtype):
         assert shown == ([dots[name].tolist()] if name in dots else [])
 
 
+# ---- arrows
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dots", [None, torch.tensor([[8.0, -1.0], [0.0, 0.5]])])
+def test_an_arrow_leads_from_where_a_point_is_to_where_it_is_moved(dtype, dots):
+    start = torch.tensor([[0.0, 0.0], [1.0, 2.0], [4.0, 2.0]]).to(dtype)
+    panels = {"one": (start, start + torch.tensor([0.5, -0.25])), "two": [start[:2], 0 * start[:2]]}
+    figure = drawn(stills.arrows(panels, points=dots, x_label="a", y_label="b", alt="Arrows."))
+    assert [ax.get_title("left") for ax in figure.axes] == list(panels)
+    assert figure.axes[0].get_ylabel() == "b"
+    for ax, (begin, end) in zip(figure.axes, panels.values(), strict=True):
+        data, quiver = ax.collections
+        assert data.get_offsets().tolist() == ([] if dots is None else dots.tolist())
+        assert quiver.get_offsets().tolist() == begin.tolist()
+        way = (end - begin).double()
+        np.testing.assert_allclose(np.stack([quiver.U, quiver.V], axis=1), way, atol=1e-12)
+        assert (quiver.angles, quiver.scale_units, quiver.scale) == ("xy", "xy", 1)  # as long as the way
+        assert ax.get_aspect() == 1
+        assert (ax.get_xlim(), ax.get_ylim()) == (figure.axes[0].get_xlim(), figure.axes[0].get_ylim())
+        everything = torch.cat([*panels["one"], *panels["two"], *([] if dots is None else [dots])]).double()
+        for low, high, values in zip(*zip(ax.get_xlim(), ax.get_ylim(), strict=True), everything.T, strict=True):
+            assert low < values.min() <= values.max() < high
+
+
 # ---- all of them
 
 
@@ -275,6 +300,20 @@ NAN = torch.full((3,), torch.nan)
             "codes must not be empty",
         ),
         (lambda: stills.latent_scatter(np.ones((5, 2)), torch.arange(5), alt="A."), TypeError, "codes must be a torch"),
+        (lambda: stills.arrows({}, alt="No."), ValueError, "panels must hold at least one pair, got none"),
+        (lambda: stills.arrows({"a": GRID}, alt="No."), TypeError, r"panels\['a'\] must be a pair .*, got Tensor"),
+        (lambda: stills.arrows({"a": [GRID] * 3}, alt="No."), TypeError, r"panels\['a'\] must be a pair .*, got list"),
+        (lambda: stills.arrows({"a": (GRID, GRID)}, alt="No."), ValueError, r"the start of panels\['a'\] must have sha"),
+        (
+            lambda: stills.arrows({"a": (GRID.T.clone(), GRID[:, :2])}, alt="No."),
+            ValueError,
+            r"panels\['a'\] must be \(start, end\) of one length, got 3 and 2",
+        ),
+        (
+            lambda: stills.arrows({"a": (GRID[:, :2], GRID[:, :2])}, points=GRID, alt="No."),
+            ValueError,
+            r"points must have shape \(n, 2\), got \(2, 3\)",
+        ),
         (lambda: plot_density({}), ValueError, "panels must hold at least one grid of values, got none"),
         (lambda: plot_density(GRID), TypeError, "panels must be a mapping from names, each to a grid of values, got"),
         (lambda: plot_density({"a": GRID[0]}), ValueError, r"panels\['a'\] must have 2 dimensions"),

@@ -87,6 +87,15 @@ def test_a_chapter_is_refused_by_name():
         quizzes.quiz("6")
     with pytest.raises(TypeError, match=r"chapter must be one of '01', .*, got int"):
         quizzes.quiz(6)
+    with pytest.raises(ValueError, match="names must be one of .*, got 'no such question'"):
+        quizzes.quiz("06", "no such question")
+
+
+def test_a_lecture_asks_some_of_its_questions_beside_their_idea():
+    first, second, *_ = quizzes.read("06")
+    asked = quizzes.quiz("06", second["id"], first["id"])
+    assert [question["ask"] for question in asked.questions] == [second["ask"], first["ask"]]
+    assert len(quizzes.quiz("06").questions) == len(quizzes.read("06"))
 
 
 # ---- the widget

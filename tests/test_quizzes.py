@@ -257,8 +257,18 @@ def test_the_questions_are_in_the_wheel():
 
 
 @ALL
-def test_a_chapter_asks_them_before_its_exercises(chapter):
-    cells = nbformat.read(next((ROOT / "chapters").glob(f"{chapter}-*.ipynb")), 4).cells
-    place = next(i for i, cell in enumerate(cells) if f'quizzes.quiz("{chapter}")' in cell.source)
-    section = next(i for i, cell in enumerate(cells) if re.search(r"^## Exercises$", cell.source, re.MULTILINE))
-    assert place < section  # a lecture may have exercises inside its flow as well
+def test_a_lecture_asks_each_of_them_once_before_its_exercises(chapter):
+    asked = []
+    for cell in nbformat.read(next((ROOT / "chapters").glob(f"{chapter}-*.ipynb")), 4).cells:
+        if re.search(r"^## Exercises$", cell.source, re.MULTILINE):
+            break
+        for names in re.findall(rf'quizzes\.quiz\("{chapter}"([^)]*)\)', cell.source):
+            asked += re.findall(r'"([^"]+)"', names) or [question["id"] for question in quizzes.read(chapter)]
+    assert sorted(asked) == sorted(question["id"] for question in quizzes.read(chapter))
+
+
+@ALL
+def test_the_length_of_an_option_does_not_give_it_away(chapter):
+    choices = [question for question in quizzes.read(chapter) if "options" in question]
+    longest = [max(question["options"], key=lambda option: len(option["say"])) for question in choices]
+    assert sum(option.get("right", False) for option in longest) <= len(choices) / 2

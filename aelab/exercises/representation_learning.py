@@ -7,15 +7,9 @@ import torch.nn as nn
 from torch import Tensor
 
 from aecore.losses import squared_error
-from aelab.exercises.verdict import CALLED, Verdict, answer, close, draws, judge, tensor_answer, verdict
+from aelab.exercises.verdict import CALLED, Verdict, answer, close, judge, tensor_answer, verdict
 
-__all__ = [
-    "check_few_labels",
-    "check_pca_reconstruct",
-    "check_principal_angles",
-    "check_squared_error",
-    "check_tied",
-]
+__all__ = ["check_only_copies", "check_pca_reconstruct", "check_squared_error", "check_tied"]
 
 
 @verdict
@@ -86,74 +80,47 @@ def check_pca_reconstruct(function: Callable[[Tensor, Tensor, int], Tensor], cas
     )
 
 
-@verdict
-def check_principal_angles(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 1.3: `function(a, b)` gives the principal angles between two column spaces, radians, ascending.
-
-    Example:
-        >>> from aelab.exercises.representation_learning import check_principal_angles
-        >>> check_principal_angles(lambda a, b: None)
-        Not done yet: <lambda> returns nothing
-    """
-    a, b = draws(case, (7, 3), (7, 3))
-    cosines = torch.linalg.svdvals(torch.linalg.qr(a).Q.T @ torch.linalg.qr(b).Q)
-    unit = [matrix / matrix.norm(dim=0) for matrix in (a, b)]
-    angles = cosines.clamp(-1, 1).acos().sort().values
-    value = tensor_answer(function, a, b)
-    if value.isnan().any():
-        return Verdict(False, "the result holds nan: rounding can push a cosine above 1; clamp before acos")
-    return judge(
-        value,
-        angles,
-        "they do not depend on the basis that spans each subspace.",
-        {
-            "these are the cosines; take acos": cosines,
-            "these are cosines in ascending order; take acos": cosines.flip(0),
-            "the angles are right, in degrees; give radians": angles.rad2deg(),
-            "the angles are right, in descending order": angles.flip(0),
-            "you compared the columns one by one; a subspace has many bases": (unit[0] * unit[1]).sum(dim=0).acos(),
-            "the columns have length 1 but are not orthogonal; use qr": torch.linalg.svdvals(unit[0].T @ unit[1])
-            .clamp(-1, 1)
-            .acos()
-            .sort()
-            .values,
-        },
-    )
+def _suspects() -> dict[str, tuple[bool, Callable[[Tensor], Tensor]]]:
+    """name -> (does it only copy, a model): linear maps of 784 numbers, so that nothing has to be trained."""
+    generator = torch.Generator().manual_seed(0)
+    tall = torch.linalg.qr(torch.randn(1024, 784, generator=generator)).Q
+    few = torch.linalg.qr(torch.randn(784, 10, generator=generator)).Q
+    many = torch.linalg.qr(torch.randn(784, 300, generator=generator)).Q
+    return {
+        "a code of 1,024 numbers": (True, lambda x: x @ tall.T @ tall),
+        "a code of 10 numbers": (False, lambda x: x @ few @ few.T),
+        "a copy half as dark": (True, lambda x: 0.5 * x),
+        "the same image for every input": (False, lambda x: torch.full_like(x, 0.5)),
+        "a negative, paper and ink exchanged": (True, lambda x: 1 - x),
+        "the mean grey of each image": (False, lambda x: x.mean(dim=1, keepdim=True).expand_as(x)),
+        "a code of 300 numbers": (False, lambda x: (x - 0.5) @ many @ many.T + 0.5),
+    }
 
 
 @verdict
-def check_few_labels(function: Callable[[Tensor, int, int], Tensor], case: int) -> Verdict:
-    """Exercise 1.4: `function(labels, per_class, seed)` draws that many indices of each class, without repeats.
+def check_only_copies(function: Callable[[Callable[[Tensor], Tensor]], bool], case: int) -> Verdict:
+    """Exercise 1.3: `function(model)` says whether `model`, (batch, 784) to the same shape, only copies.
 
     Example:
-        >>> import torch
-        >>> from aelab.exercises.representation_learning import check_few_labels
-        >>> check_few_labels(lambda labels, per_class, seed: torch.arange(3 * per_class))
-        Not yet: class 0 must have 5 indices, got 15
+        >>> from aelab.exercises.representation_learning import check_only_copies
+        >>> check_only_copies(lambda model: True)
+        Not yet: you took this for a copier: a code of 10 numbers
     """
-    labels, per_class = (torch.arange(300) + case) % 3, (5, 7)[case]
-    labels[:60] = 0
-    first, again, other = (tensor_answer(function, labels, per_class, seed) for seed in (0, 0, 1))
-    if first.is_floating_point() or first.dtype == torch.bool or first.ndim != 1:
-        return Verdict(False, f"return a 1-D integer tensor of indices, got {first.dtype}, shape {tuple(first.shape)}")
-    if len(first) and (first.min() < 0 or first.max() >= 300):
-        return Verdict(False, f"indices must be from 0 to 299, got {int(first.min())} to {int(first.max())}")
-    if len(first.unique()) != len(first):
-        return Verdict(False, "an index appears twice: draw without replacement, e.g. with torch.randperm")
-    for digit in range(3):
-        found = int((labels[first.long()] == digit).sum())
-        if found != per_class:
-            return Verdict(False, f"class {digit} must have {per_class} indices, got {found}")
-    if not torch.equal(first, again):
-        return Verdict(False, "the same seed gave two different sets: pass a seeded generator to randperm")
-    if torch.equal(first.sort().values, other.sort().values):
-        return Verdict(False, "another seed gave the same set: without variation there are no error bars")
-    return Verdict(True, "balanced, without repeats, and another draw for every seed.")
+    suspects = _suspects()
+    for name, (copies, model) in suspects.items():
+        found = tensor_answer(function, model)
+        if found.dtype != torch.bool or found.numel() != 1:
+            return Verdict(False, f"the result must be True or False, got {found.dtype} of shape {tuple(found.shape)}")
+        if copies and not found:
+            return Verdict(False, f"you let a copier pass: {name}")
+        if found and not copies:
+            return Verdict(False, f"you took this for a copier: {name}")
+    return Verdict(True, f"you told {len(suspects)} of {len(suspects)} apart.")
 
 
 @verdict
 def check_tied(function: Callable[[int, int], nn.Module], case: int) -> Verdict:
-    """Exercise 1.5: `function(inputs, latent_dim)` builds a linear autoencoder whose decoder is its encoder transposed.
+    """Exercise 1.4: `function(inputs, latent_dim)` builds a linear autoencoder whose decoder is its encoder transposed.
 
     Example:
         >>> import aecore as ae, torch

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
+from aecore import _check
 from aelab.figures.kit.base import Figure
 from aelab.figures.kit.draws import uniforms
 from aelab.quizzes.questions import TAGS, check, read
@@ -156,19 +157,23 @@ def _given(answer: object, shown: dict) -> int | float | None:
     raise t.TraitError(f"given must hold numbers, places of options from 0, or None, got {answer!r}")
 
 
-def quiz(chapter: str) -> Quiz:
+def quiz(chapter: str, *names: str) -> Quiz:
     """The self-check questions of a chapter, alive in a notebook and on the page.
 
     Args:
         chapter: two digits, as in the chapter's file name.
+        names: the ids of the questions to ask, in this order; none: all of them.
 
     Raises:
         TypeError: if `chapter` is no text.
-        ValueError: if there are no questions for it.
+        ValueError: if there are no questions for it, or none of this id.
 
     Example:
         >>> from aelab import quizzes
         >>> quizzes.quiz("06")
         Quiz(8 questions, 0 right)
     """
-    return Quiz(read(chapter))
+    questions = {question["id"]: question for question in read(chapter)}
+    for name in names:
+        _check.choice("names", name, tuple(questions))
+    return Quiz([questions[name] for name in names or questions])

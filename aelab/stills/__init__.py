@@ -1,6 +1,6 @@
 """The still pictures of the lectures: light, dark, and in words.
 
-`images.py` and `plotting.py` draw results, `schemes.py` the models; `checks.py` refuses what they cannot draw,
+`images.py`, `plotting.py` and `vectors.py` draw results, `schemes.py` the models; `checks.py` refuses what they cannot draw,
 `picture.py` shows what was drawn, `style.py` holds the colours of the whole book. `tables.py` sets numbers in rows and
 columns.
 """
@@ -10,5 +10,6 @@ from aelab.stills.picture import Picture
 from aelab.stills.plotting import density, latent_scatter, lines
 from aelab.stills.schemes import scheme
 from aelab.stills.tables import Table, table
+from aelab.stills.vectors import arrows
 
-__all__ = ["Picture", "Table", "decoded_grid", "density", "image_rows", "latent_scatter", "lines", "scheme", "table"]
+__all__ = ["Picture", "Table", "arrows", "decoded_grid", "density", "image_rows", "latent_scatter", "lines", "scheme", "table"]

@@ -1,4 +1,4 @@
-"""Every numbered equation of lecture 01, as a test of the same number: (1.8) is `test_equation_1_8_...`."""
+"""Every numbered equation of lecture 01, as a test of the same number: (1.8) is `test_equation_1_9_...`."""
 
 import pytest
 import torch
@@ -71,7 +71,20 @@ def test_equation_1_7_the_jacobian_has_at_most_the_rank_of_the_bottleneck(model,
     assert gains[5] < 1e-12 * gains[0]
 
 
-def test_equation_1_8_the_best_linear_bottleneck_leaves_the_remaining_eigenvalues():
+def test_equation_1_8_random_steps_measure_the_sum_of_the_squared_gains(model, digits):
+    x = digits[:1]
+    gains = torch.linalg.svdvals(torch.autograd.functional.jacobian(lambda v: model(v)[0].flatten(), x).flatten(1))
+    generator = torch.Generator().manual_seed(0)
+    v = torch.randn(20_000, 1, 28, 28, dtype=torch.float64, generator=generator)
+    with torch.no_grad():
+        for length in (1e-3, 1e-5):
+            squares = (model(x + length * v) - model(x)).square().flatten(1).sum(dim=1) / length**2
+            error = squares.std() / len(squares) ** 0.5
+            assert abs(squares.mean() - gains.square().sum()) < 4 * error
+            assert error < 0.01 * squares.mean()
+
+
+def test_equation_1_9_the_best_linear_bottleneck_leaves_the_remaining_eigenvalues():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(400, 6, dtype=torch.float64, generator=generator) @ torch.randn(6, 6, dtype=torch.float64)
     x = x - x.mean(dim=0)
@@ -87,7 +100,7 @@ def test_equation_1_8_the_best_linear_bottleneck_leaves_the_remaining_eigenvalue
         assert ae.squared_error(x @ w1.T @ w2.T, x).mean() >= bound
 
 
-def test_equation_1_9_principal_angles_do_not_depend_on_the_basis():
+def test_equation_1_10_principal_angles_do_not_depend_on_the_basis():
     from scipy.linalg import subspace_angles
 
     generator = torch.Generator().manual_seed(0)
@@ -103,7 +116,7 @@ def test_equation_1_9_principal_angles_do_not_depend_on_the_basis():
     assert angles(a, a @ mixing).max() < 1e-6
 
 
-def test_equation_1_10_the_loss_cannot_tell_one_basis_from_another():
+def test_equation_1_11_the_loss_cannot_tell_one_basis_from_another():
     generator = torch.Generator().manual_seed(0)
     w1, w2 = torch.randn(2, 3, 8, dtype=torch.float64, generator=generator)
     mixing = torch.randn(3, 3, dtype=torch.float64, generator=generator)

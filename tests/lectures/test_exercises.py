@@ -246,7 +246,7 @@ def shifted(value, by):
 
 
 # What is random in itself, and what is no number.
-RANDOM = ("check_codec_loss", "check_detective", "check_few_labels", "check_interval", "check_tied", "check_mask")
+RANDOM = ("check_codec_loss", "check_detective", "check_interval", "check_tied", "check_mask")
 
 
 @pytest.mark.parametrize("name", sorted(set(CHECKS) - {*RANDOM, "check_used_dimensions"}))

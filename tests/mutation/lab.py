@@ -36,6 +36,13 @@ MUTANTS: list[Mutant] = [
         ('labels above 9 let through', 'or digits.max() > 9', 'or digits.max() > 99'),
     ),
     *mutants_of(
+        'aelab/stills/vectors.py',
+        'tests/test_plotting.py',
+        ('arrows turned round', '*start.T, *(end - start).T', '*end.T, *(start - end).T'),
+        ('arrows of a length of their own', 'scale_units="xy", scale=1', 'scale_units="xy", scale=2'),
+        ('each panel with its own axes', 'everything = np.vstack([dots, ', 'everything = np.vstack([dots[:0], '),
+    ),
+    *mutants_of(
         'aelab/stills/picture.py',
         'tests/test_picture.py',
         ("notebook's picture drawn dark", '    with style.light():\n        return _palette', '    with style.dark():\n        return _palette'),
@@ -86,7 +93,7 @@ MUTANTS: list[Mutant] = [
     *mutants_of(
         'aelab/exercises/representation_learning.py',
         'tests/lectures/test_exercises.py tests/lectures/test_exercises_01.py',
-        ('indices out of range looked up', 'first.max() >= 300', 'first.max() >= 3000'),
+        ('a negative taken for no copy', '(True, lambda x: 1 - x)', '(False, lambda x: 1 - x)'),
     ),
     *mutants_of(
         'aelab/exercises/compression.py',
