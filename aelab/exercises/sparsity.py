@@ -12,7 +12,6 @@ from aelab.exercises.verdict import Verdict, answer, close, judge, tensor_answer
 __all__ = [
     "check_kl",
     "check_kl_sparsity",
-    "check_l1",
     "check_share_found",
     "check_soft_threshold",
     "check_top_k",
@@ -20,36 +19,8 @@ __all__ = [
 
 
 @verdict
-def check_l1(function: Callable[[Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 2.1: `function(a)` is the L1 penalty of activations (batch, units), a scalar.
-
-    Example:
-        >>> from aelab.exercises.sparsity import check_l1
-        >>> check_l1(lambda a: a.abs().mean())
-        Not yet: you averaged over the units as well; sum over them, or λ depends on the width of the code
-    """
-    a = torch.randn(6, 5, generator=torch.Generator().manual_seed(case))
-    size = a.abs()
-    return judge(
-        answer(function, a),
-        l1_sparsity(a),
-        "a sum over units, a mean over the batch.",
-        {
-            "you averaged over the units as well; sum over them, or λ depends on the width of the code": size.mean(),
-            "you summed over the batch as well; take the mean over it": size.sum(),
-            "you averaged over the units and summed over the batch; it is the other way round": size.mean(1).sum(),
-            "the absolute value is missing: negative activations would be rewarded": a.sum(dim=1).mean(),
-            "these are squares: L2 makes activations small, not zero": a.square().sum(dim=1).mean(),
-            "you took the Euclidean length of the code; sum the absolute values": a.norm(dim=1).mean(),
-            "you counted the active units: a count has no gradient": (a != 0).sum(dim=1).float().mean(),
-            "the sum over units is right; now take the mean over the batch": size.sum(dim=1),
-        },
-    )
-
-
-@verdict
 def check_kl(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 2.2: `function(p, q)` is KL(p‖q) in nats of distributions in rows, shape (batch,).
+    """Exercise 2.3: `function(p, q)` is KL(p‖q) in nats of distributions in rows, shape (batch,).
 
     Example:
         >>> from aelab.exercises.sparsity import check_kl
@@ -90,7 +61,7 @@ def check_kl(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict
 
 @verdict
 def check_kl_sparsity(function: Callable[[Tensor, float], Tensor], case: int) -> Verdict:
-    """Exercise 2.3: `function(a, rho)` is the KL sparsity penalty of activations (batch, units), a scalar.
+    """Exercise 2.4: `function(a, rho)` is the KL sparsity penalty of activations (batch, units), a scalar.
 
     Example:
         >>> from aelab.exercises.sparsity import check_kl_sparsity
@@ -128,7 +99,7 @@ def check_kl_sparsity(function: Callable[[Tensor, float], Tensor], case: int) ->
 
 @verdict
 def check_soft_threshold(function: Callable[[Tensor, float], Tensor], case: int) -> Verdict:
-    """Exercise 2.4: `function(u, weight)` is the minimiser of (a − u)² + weight · |a|, element by element.
+    """Exercise 2.1: `function(u, weight)` is the minimiser of (a − u)² + weight · |a|, element by element.
 
     Example:
         >>> from aelab.exercises.sparsity import check_soft_threshold
@@ -158,7 +129,7 @@ def check_soft_threshold(function: Callable[[Tensor, float], Tensor], case: int)
 
 @verdict
 def check_top_k(function: Callable[[Tensor, int], Tensor], case: int) -> Verdict:
-    """Exercise 2.5: `function(a, k)` keeps the k largest activations of each row, at their places.
+    """Exercise 2.2: `function(a, k)` keeps the k largest activations of each row, at their places.
 
     Example:
         >>> from aelab.exercises.sparsity import check_top_k
@@ -192,7 +163,7 @@ def check_top_k(function: Callable[[Tensor, int], Tensor], case: int) -> Verdict
 
 @verdict
 def check_share_found(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 2.6: `function(filters, features)` is the share of features with a filter of cosine above 0.9.
+    """Exercise 2.5: `function(filters, features)` is the share of features with a filter of cosine above 0.9.
 
     Example:
         >>> from aelab.exercises.sparsity import check_share_found

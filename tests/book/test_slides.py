@@ -53,7 +53,7 @@ LETTERS = """() => [...document.querySelectorAll("section .ae-embed")].map((embe
   return Math.min(...texts.map((e) => parseFloat(getComputedStyle(e).fontSize))) * scale;
 })"""
 # Rewritten to the standard of slides: half of them with a picture, no output of a check, figures with large letters.
-AT_STANDARD = ["01-representation-learning", "07-reparameterization"]
+AT_STANDARD = ["01-representation-learning", "02-sparsity", "07-reparameterization"]
 SHOW = """(embed) => {
   const place = Reveal.getIndices(embed.closest("section")).h;
   Reveal.slide(place, 0, 99);

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from page_speed import served
 
 LECTURES = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
-AT_STANDARD = ["01-representation-learning", "07-reparameterization"]  # rewritten: at most twenty screens with everything folded
+AT_STANDARD = ["01-representation-learning", "02-sparsity", "07-reparameterization"]  # rewritten: at most twenty screens with everything folded
 SHIFTS = """() => {
   window.aeShift = 0;
   new PerformanceObserver((list) => {

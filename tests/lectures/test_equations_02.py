@@ -1,4 +1,4 @@
-"""Every numbered equation of lecture 02, as a test of the same number: (2.7) is `test_equation_2_7_...`."""
+"""Every numbered equation of lecture 02, as a test of the same number: (2.9) is `test_equation_2_9_...`."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_equation_2_3_longer_filters_make_the_same_picture_cheaper(c, activation
     torch.testing.assert_close(ae.l1_sparsity(activations / c), ae.l1_sparsity(activations) / c)
 
 
-def test_equation_2_4_the_integral_is_the_closed_form():
+def test_equation_2_6_the_integral_is_the_closed_form():
     x = torch.linspace(-15, 15, 20_001, dtype=torch.float64)
     for m, s, n, w in [(-1.5, 0.6, 0.0, 1.2), (0.0, 1.2, -1.5, 0.6), (1.0, 1.0, 1.0, 1.0)]:
         p, q = (Normal(*torch.tensor(pair, dtype=torch.float64)) for pair in ((m, s), (n, w)))
@@ -72,7 +72,7 @@ def test_equation_2_4_the_integral_is_the_closed_form():
         assert ratio.item() == pytest.approx(difference.item(), abs=1e-6)
 
 
-def test_equation_2_5_the_expectation_is_the_sum(pairs):
+def test_equation_2_7_the_expectation_is_the_sum(pairs):
     p, q = (part[0] for part in pairs)
     exact = (p[1:] * (p[1:] / q[1:]).log()).sum()
     draws = torch.multinomial(p, 200_000, replacement=True, generator=torch.Generator().manual_seed(0))
@@ -81,7 +81,7 @@ def test_equation_2_5_the_expectation_is_the_sum(pairs):
     torch.testing.assert_close(exact, kl_divergence(Categorical(probs=p), Categorical(probs=q)))
 
 
-def test_equation_2_6_the_logarithm_lies_below_its_tangent_at_one():
+def test_equation_2_8_the_logarithm_lies_below_its_tangent_at_one():
     x = torch.logspace(-12, 12, 4001, dtype=torch.float64)
     assert (x.log() <= x - 1).all()
     away = (x - 1).abs() > 1e-3
@@ -89,7 +89,7 @@ def test_equation_2_6_the_logarithm_lies_below_its_tangent_at_one():
     assert torch.tensor(1.0).log() == 0
 
 
-def test_equation_2_7_the_elementary_proof_holds_step_by_step(pairs):
+def test_equation_2_9_the_elementary_proof_holds_step_by_step(pairs):
     p, q = pairs
     support = p > 0
     ratio = torch.where(support, q / p, 1)
@@ -100,7 +100,7 @@ def test_equation_2_7_the_elementary_proof_holds_step_by_step(pairs):
     assert (p * torch.ones_like(p).log()).sum() == 0  # equal distributions: 0
 
 
-def test_equation_2_8_jensens_proof_holds_step_by_step(pairs):
+def test_equation_2_10_jensens_proof_holds_step_by_step(pairs):
     p, q = pairs
     ratio = torch.where(p > 0, q / p, 1)
     minus_kl, jensen = (p * ratio.log()).sum(dim=1), (p * ratio).sum(dim=1).log()
@@ -109,16 +109,16 @@ def test_equation_2_8_jensens_proof_holds_step_by_step(pairs):
     assert (jensen <= 1e-12).all()
 
 
-def test_equation_2_9_the_divergence_is_not_symmetric():
+def test_equation_2_11_the_divergence_is_not_symmetric():
     assert coin(0.5, 0.05) == pytest.approx(0.8304, abs=1e-4)
     assert coin(0.05, 0.5) == pytest.approx(0.4946, abs=1e-4)
 
 
-def test_equation_2_10_the_way_round_can_be_shorter():
+def test_equation_2_12_the_way_round_can_be_shorter():
     assert coin(0.5, 0.05) > 2 * (coin(0.5, 0.25) + coin(0.25, 0.05))
 
 
-def test_equation_2_11_a_wrong_belief_costs_the_divergence(pairs):
+def test_equation_2_13_a_wrong_belief_costs_the_divergence(pairs):
     p, q = pairs
     cost, entropy = -(p * q.log()).sum(dim=1), -torch.special.xlogy(p, p).sum(dim=1)
     divergence = (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum(dim=1)
@@ -127,28 +127,28 @@ def test_equation_2_11_a_wrong_belief_costs_the_divergence(pairs):
 
 
 @pytest.mark.parametrize("rho", [0.05, 0.3, 0.9])
-def test_equation_2_12_a_small_step_costs_its_square_times_the_fisher_information(rho):
+def test_equation_2_14_a_small_step_costs_its_square_times_the_fisher_information(rho):
     for step in (1e-4, -1e-4):
         square = step**2 / (2 * rho * (1 - rho))
         assert coin(rho, rho + step) == pytest.approx(square, rel=3e-3)
         assert coin(rho + step, rho) == pytest.approx(square, rel=3e-3)
 
 
-def test_equation_2_13_the_mean_activation_is_taken_over_the_batch(activations):
+def test_equation_2_15_the_mean_activation_is_taken_over_the_batch(activations):
     rho_hat = torch.stack([sum(row[j] for row in activations) / 500 for j in range(6)])
     torch.testing.assert_close(activations.mean(dim=0), rho_hat)
     expected = kl_divergence(Bernoulli(torch.tensor(0.05, dtype=torch.float64)), Bernoulli(rho_hat)).sum()
     torch.testing.assert_close(ae.kl_sparsity(activations, 0.05), expected)
 
 
-def test_equation_2_14_between_coins():
+def test_equation_2_16_between_coins():
     p, q = torch.rand(2, 300, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     by_hand = p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
     torch.testing.assert_close(ae.bernoulli_kl(p, q), by_hand)
     torch.testing.assert_close(by_hand, kl_divergence(Bernoulli(p), Bernoulli(q)))
 
 
-def test_equation_2_15_the_loss_adds_the_divergences_of_all_units():
+def test_equation_2_17_the_loss_adds_the_divergences_of_all_units():
     torch.manual_seed(0)
     model = ae.Autoencoder(nn.Sequential(nn.Linear(9, 5), nn.Sigmoid()), nn.Linear(5, 9)).double()
     x, beta, rho = torch.rand(40, 9, dtype=torch.float64), 3.0, 0.05
@@ -163,7 +163,7 @@ def test_equation_2_15_the_loss_adds_the_divergences_of_all_units():
     assert ae.evaluate(model, x, loss=loss) == pytest.approx(expected, rel=1e-12)
 
 
-def test_equation_2_16_below_the_target_the_penalty_pushes_up():
+def test_equation_2_18_below_the_target_the_penalty_pushes_up():
     rho_hat = torch.linspace(0.001, 0.999, 500, dtype=torch.float64, requires_grad=True)
     for rho in (0.05, 0.5):
         (gradient,) = torch.autograd.grad(ae.bernoulli_kl(torch.full_like(rho_hat, rho), rho_hat).sum(), rho_hat)
@@ -173,7 +173,7 @@ def test_equation_2_16_below_the_target_the_penalty_pushes_up():
         assert (gradient[rho_hat > rho] > 0).all()
 
 
-def test_equation_2_17_a_small_batch_charges_for_variance():
+def test_equation_2_19_a_small_batch_charges_for_variance():
     generator, rho = torch.Generator().manual_seed(0), 0.05
     a = 0.02 + 0.2 * torch.rand(400_000, 1, dtype=torch.float64, generator=generator)
     whole, mean = ae.kl_sparsity(a, rho), a.mean()
@@ -187,7 +187,7 @@ def test_equation_2_17_a_small_batch_charges_for_variance():
     assert one_by_one > whole + excess
 
 
-def test_equation_2_18_the_effective_number_counts_equal_activations():
+def test_equation_2_20_the_effective_number_counts_equal_activations():
     def effective(a):
         return a.abs().sum() ** 2 / a.square().sum()
 
@@ -202,7 +202,7 @@ def test_equation_2_18_the_effective_number_counts_equal_activations():
     assert counts.max() <= 20
 
 
-def test_equation_2_19_top_k_keeps_the_largest_and_shrinks_nothing():
+def test_equation_2_4_top_k_keeps_the_largest_and_shrinks_nothing():
     u = torch.randn(50, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     values, places = u.relu().topk(3, dim=1)
     a = torch.zeros_like(u).scatter(1, places, values)
@@ -213,7 +213,7 @@ def test_equation_2_19_top_k_keeps_the_largest_and_shrinks_nothing():
     assert torch.equal(a[a > 0], u[a > 0])
 
 
-def test_equation_2_20_more_directions_than_dimensions_and_a_sum_of_few():
+def test_equation_2_5_more_directions_than_dimensions_and_a_sum_of_few():
     generator = torch.Generator().manual_seed(0)
     f = nn.functional.normalize(torch.randn(40, 20, dtype=torch.float64, generator=generator), dim=1)
     s = (torch.rand(300, 40, generator=generator) < 0.05).double()
