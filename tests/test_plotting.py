@@ -303,7 +303,11 @@ NAN = torch.full((3,), torch.nan)
         (lambda: stills.arrows({}, alt="No."), ValueError, "panels must hold at least one pair, got none"),
         (lambda: stills.arrows({"a": GRID}, alt="No."), TypeError, r"panels\['a'\] must be a pair .*, got Tensor"),
         (lambda: stills.arrows({"a": [GRID] * 3}, alt="No."), TypeError, r"panels\['a'\] must be a pair .*, got list"),
-        (lambda: stills.arrows({"a": (GRID, GRID)}, alt="No."), ValueError, r"the start of panels\['a'\] must have sha"),
+        (
+            lambda: stills.arrows({"a": (GRID, GRID)}, alt="No."),
+            ValueError,
+            r"the start of panels\['a'\] must have sha",
+        ),
         (
             lambda: stills.arrows({"a": (GRID.T.clone(), GRID[:, :2])}, alt="No."),
             ValueError,

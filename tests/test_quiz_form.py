@@ -87,7 +87,7 @@ def test_a_chapter_is_refused_by_name():
         quizzes.quiz("6")
     with pytest.raises(TypeError, match=r"chapter must be one of '01', .*, got int"):
         quizzes.quiz(6)
-    with pytest.raises(ValueError, match="names must be one of .*, got 'no such question'"):
+    with pytest.raises(ValueError, match=r"names must be one of .*, got 'no such question'"):
         quizzes.quiz("06", "no such question")
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aecore.losses import bernoulli_kl, kl_sparsity, l1_sparsity
+from aecore.losses import bernoulli_kl, kl_sparsity
 from aelab.exercises.verdict import Verdict, answer, close, judge, tensor_answer, verdict
 
 __all__ = [

@@ -1,8 +1,8 @@
 """The still pictures of the lectures: light, dark, and in words.
 
-`images.py`, `plotting.py` and `vectors.py` draw results, `schemes.py` the models; `checks.py` refuses what they cannot draw,
-`picture.py` shows what was drawn, `style.py` holds the colours of the whole book. `tables.py` sets numbers in rows and
-columns.
+`images.py`, `plotting.py` and `vectors.py` draw results, `schemes.py` the models; `checks.py` refuses what they cannot
+draw, `picture.py` shows what was drawn, `style.py` holds the colours of the whole book. `tables.py` sets numbers in
+rows and columns.
 """
 
 from aelab.stills.images import decoded_grid, image_rows
@@ -12,4 +12,15 @@ from aelab.stills.schemes import scheme
 from aelab.stills.tables import Table, table
 from aelab.stills.vectors import arrows
 
-__all__ = ["Picture", "Table", "arrows", "decoded_grid", "density", "image_rows", "latent_scatter", "lines", "scheme", "table"]
+__all__ = [
+    "Picture",
+    "Table",
+    "arrows",
+    "decoded_grid",
+    "density",
+    "image_rows",
+    "latent_scatter",
+    "lines",
+    "scheme",
+    "table",
+]

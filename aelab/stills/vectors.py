@@ -72,7 +72,8 @@ def _way(name: str, pair: object) -> tuple[np.ndarray, np.ndarray]:
     """Start and end, checked."""
     if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
         raise TypeError(f"{name} must be a pair (start, end), got {type(pair).__name__}")
-    start, end = (checks.points(f"the {word} of {name}", part) for word, part in zip(("start", "end"), pair, strict=True))
+    start = checks.points(f"the start of {name}", pair[0])
+    end = checks.points(f"the end of {name}", pair[1])
     if len(start) != len(end):
         raise ValueError(f"{name} must be (start, end) of one length, got {len(start)} and {len(end)}")
     return start, end

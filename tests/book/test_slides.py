@@ -9,6 +9,7 @@ import pytest
 from aebook.slides import compose, has_deck
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pages import AT_STANDARD
 
 from .conftest import ROOT, SITE, Reader
 
@@ -52,8 +53,6 @@ LETTERS = """() => [...document.querySelectorAll("section .ae-embed")].map((embe
     .filter((e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
   return Math.min(...texts.map((e) => parseFloat(getComputedStyle(e).fontSize))) * scale;
 })"""
-# Rewritten to the standard of slides: half of them with a picture, no output of a check, figures with large letters.
-AT_STANDARD = ["01-representation-learning", "02-sparsity", "07-reparameterization"]
 SHOW = """(embed) => {
   const place = Reveal.getIndices(embed.closest("section")).h;
   Reveal.slide(place, 0, 99);

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from aebook.mend import quiet_theme
+from pages import AT_STANDARD
 
 from .conftest import ROOT, Reader
 
@@ -16,7 +17,6 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from page_speed import served
 
 LECTURES = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
-AT_STANDARD = ["01-representation-learning", "02-sparsity", "07-reparameterization"]  # rewritten: at most twenty screens with everything folded
 SHIFTS = """() => {
   window.aeShift = 0;
   new PerformanceObserver((list) => {

@@ -188,8 +188,21 @@ def test_equation_4_9_both_objectives_differ_by_a_constant_that_is_known():
         assert denoising - explicit == pytest.approx(c, abs=2e-4)
 
 
+def test_equation_4_10_small_noise_adds_the_squared_gains():
+    torch.manual_seed(0)
+    model = ae.Autoencoder(ae.mlp([30, 40, 12]), ae.mlp([12, 40, 30])).double()
+    x = torch.randn(1, 30, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda v: model(v)[0], x)[:, 0]
+    eps = torch.randn(20_000, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    sigma = 1e-4
+    with torch.no_grad():
+        noisy = sum(ae.squared_error(model(x + sign * sigma * eps), x.expand_as(eps)) / 2 for sign in (1, -1))
+        extra = (noisy - ae.squared_error(model(x), x)) / sigma**2
+    assert abs(extra.mean() - jacobian.square().sum()) < 4 * extra.std() / len(eps) ** 0.5
+
+
 @pytest.mark.parametrize("chance", [0.05, 0.3, 0.55, 0.9])
-def test_equation_4_10_a_point_keeps_its_place_in_the_distribution(chance):
+def test_equation_4_11_a_point_keeps_its_place_in_the_distribution(chance):
     """On a line the cloud keeps the density p_σ if every point keeps its rank: P_σ(x(σ)) does not change."""
 
     def rank(x, sigma):
