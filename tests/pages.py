@@ -5,11 +5,12 @@ from pathlib import Path
 
 import nbformat
 
-__all__ = ["AT_STANDARD", "ROOT", "anchors", "broken_links"]
+__all__ = ["AT_STANDARD", "ROOT", "TWENTY_SCREENS", "anchors", "broken_links"]
 
 ROOT = Path(__file__).parents[1]
-# Lectures rewritten to the standard of pages (at most twenty screens) and of slides (half of them with a picture).
+# Lectures rewritten to the standard of slides (half of them with a picture), and of pages (at most twenty screens).
 AT_STANDARD = ["01-representation-learning", "02-sparsity", "04-denoising", "07-reparameterization"]
+TWENTY_SCREENS = ["04-denoising", "07-reparameterization"]
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 

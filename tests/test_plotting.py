@@ -190,6 +190,16 @@ def test_a_density_stands_where_its_grid_says(panels, dots, dtype):
         assert shown == ([dots[name].tolist()] if name in dots else [])
 
 
+@pytest.mark.parametrize("count", [4, 5, 6])
+def test_more_than_four_densities_stand_in_two_rows(count):
+    panels = {f"panel {i}": GRID + i for i in range(count)}
+    figure = drawn(plot_density(panels))
+    assert [ax.get_title("left") for ax in figure.axes] == list(panels)
+    tops = {round(ax.get_position().y0, 3) for ax in figure.axes}
+    assert len(tops) == (1 if count == 4 else 2)
+    assert [ax.images[0].get_array().tolist() for ax in figure.axes] == [v.tolist() for v in panels.values()]
+
+
 # ---- arrows
 
 

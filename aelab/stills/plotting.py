@@ -183,7 +183,9 @@ def density(
     x_label: str = "$x_1$",
     y_label: str = "$x_2$",
 ) -> Picture:
-    """Densities over a plane, side by side, each from paper at 0 to full colour at its own largest value.
+    """Densities over a plane, each from paper at 0 to full colour at its own largest value.
+
+    They stand side by side, more than four of them in two rows.
 
     Args:
         panels: name -> values on a regular grid, shape (rows, columns), at least 0: the first row lies at the low end
@@ -224,18 +226,26 @@ def density(
         dots[name] = checks.points(f"points[{name!r}]", places)
 
     def draw() -> Figure:
-        width = min(7.2 / len(grids), 4.6)
-        size = (width * len(grids), (width - 0.35) * (top - bottom) / (right - left) + 0.85)  # and room for words
-        figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False, sharey=True)
-        for ax, (name, values) in zip(axes[0], grids.items(), strict=True):
+        rows_of = 2 if len(grids) > 4 else 1  # six in a row would be too small
+        columns_of = -(-len(grids) // rows_of)
+        width = min(7.2 / columns_of, 4.6)
+        height = (width - 0.35) * (top - bottom) / (right - left) + 0.85  # and room for words
+        size = (width * columns_of, height * rows_of)
+        figure, axes = plt.subplots(rows_of, columns_of, figsize=size, squeeze=False, sharex=True, sharey=True)
+        for ax in axes.flat[len(grids) :]:
+            ax.remove()
+        for ax, (name, values) in zip(axes.flat, grids.items(), strict=False):
             rows, columns = values.shape
             edges = (*checks.edges((left, right), columns), *checks.edges((bottom, top), rows))
             ink = style.ink_colormap("C0")
             ax.imshow(values, cmap=ink, vmin=0, extent=edges, origin="lower", interpolation="bilinear")
             if name in dots:
                 ax.scatter(*dots[name].T, s=9, linewidths=0, color="C1", rasterized=len(dots[name]) > 500)
-            ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=x_label, title=name, aspect="equal")
-        axes[0, 0].set_ylabel(y_label)
+            ax.set(xlim=(left, right), ylim=(bottom, top), title=name, aspect="equal")
+        for ax in axes[-1]:
+            ax.set_xlabel(x_label)
+        for ax in axes[:, 0]:
+            ax.set_ylabel(y_label)
         return figure
 
     return Picture(draw, alt=alt)
