@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from aelab import quizzes
 
+from .conftest import ROOT
 from .test_pages import violations
 
 EMBED = '.ae-embed[data-module="quiz"]'
 CHAPTERS = quizzes.chapters()
+
+
+def asked(chapter: str) -> list[list[dict]]:
+    """The questions of each quiz of a lecture: some stand beside their idea, else all in one."""
+    questions = {question["id"]: question for question in quizzes.read(chapter)}
+    (path,) = (ROOT / "chapters").glob(f"{chapter}-*.ipynb")
+    calls = re.findall(rf'quizzes\.quiz\(\\"{chapter}\\"([^)]*)\)', path.read_text("utf-8"))
+    return [[questions[name] for name in re.findall(r'\\"([^"\\]+)\\"', names) or questions] for names in calls]
+
+
+ASKED = [(chapter, group) for chapter in CHAPTERS for group in range(len(asked(chapter)))]
+every_quiz = pytest.mark.parametrize(("chapter", "group"), ASKED)
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +42,8 @@ def quiz_pages(site) -> dict[str, str]:
 class QuizOnPage:
     """One chapter's quiz, and what stands in the card that shows."""
 
-    def __init__(self, page, chapter: str):
-        self.page, self.source = page, quizzes.read(chapter)
+    def __init__(self, page, chapter: str, group: int):
+        self.page, self.source = page, asked(chapter)[group]
         self.embed = page.locator(EMBED).filter(has_text=plain(self.source[0]["ask"])[:40])
         self.embed.scroll_into_view_if_needed()
         self.card = self.embed.locator(".ae-question:not(.ae-away)")
@@ -63,8 +78,8 @@ def plain(words: str) -> str:
 
 @pytest.fixture
 def open_quiz(light, bases, quiz_pages):
-    return lambda chapter="06", way="file", reader=light: QuizOnPage(
-        reader.open(bases[way] + quiz_pages[chapter]), chapter
+    return lambda chapter="06", group=0, way="file", reader=light: QuizOnPage(
+        reader.open(bases[way] + quiz_pages[chapter]), chapter, group
     )
 
 
@@ -174,9 +189,9 @@ SHOWN = """(embed, answers) => {
 }"""
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_answer_is_shown_with_its_own_reason(open_quiz, chapter):
-    quiz = open_quiz(chapter)
+@every_quiz
+def test_every_answer_is_shown_with_its_own_reason(open_quiz, chapter, group):
+    quiz = open_quiz(chapter, group)
     answers, wanted, count = [], [], len(quiz.source)
     for number, question in enumerate(quiz.source):
         for option in question.get("options", []):
@@ -200,7 +215,8 @@ def test_every_answer_is_shown_with_its_own_reason(open_quiz, chapter):
         assert shown["row"].startswith(row)
         assert shown["typed"] == typed
         assert shown["tab"] == f"Question {number + 1}, {'right' if right else 'not yet right'}"
-        assert shown["score"] == f"{int(right)} of {count} right, {count - 1} not answered."
+        rest = ": all of them" if right and count == 1 else f", {count - 1} not answered" if count > 1 else ""
+        assert shown["score"] == f"{int(right)} of {count} right{rest}."
         assert shown["away"] == [other != number for other in range(count)]
 
 
@@ -230,10 +246,10 @@ HEIGHTS = """(card) => [...card.querySelectorAll("label")].map((label) => {
 })"""
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@every_quiz
 @pytest.mark.parametrize("reader", ["light", "phone"])
-def test_nothing_jumps(request, open_quiz, chapter, reader):
-    quiz = open_quiz(chapter, reader=request.getfixturevalue(reader))
+def test_nothing_jumps(request, open_quiz, chapter, group, reader):
+    quiz = open_quiz(chapter, group, reader=request.getfixturevalue(reader))
     mount, host = quiz.embed.locator(".ae-mount"), quiz.embed.locator(".ae-host")
     declared = mount.evaluate("(mount) => parseFloat(getComputedStyle(mount).minHeight)")
     height = host.bounding_box()["height"]
