@@ -215,7 +215,7 @@ def test_every_answer_is_shown_with_its_own_reason(open_quiz, chapter, group):
         assert shown["row"].startswith(row)
         assert shown["typed"] == typed
         assert shown["tab"] == f"Question {number + 1}, {'right' if right else 'not yet right'}"
-        rest = ": all of them" if right and count == 1 else f", {count - 1} not answered" if count > 1 else ""
+        rest = f", {count - 1} not answered" if count > 1 else ": all of them" if right else ", 1 to try again"
         assert shown["score"] == f"{int(right)} of {count} right{rest}."
         assert shown["away"] == [other != number for other in range(count)]
 
