@@ -5,7 +5,9 @@ from pathlib import Path
 
 import nbformat
 
-__all__ = ["AT_STANDARD", "ROOT", "TWENTY_SCREENS", "anchors", "broken_links"]
+from aelab import quizzes
+
+__all__ = ["AT_STANDARD", "ROOT", "TWENTY_SCREENS", "anchors", "asked", "broken_links"]
 
 ROOT = Path(__file__).parents[1]
 # Lectures rewritten to the standard of slides (half of them with a picture), and of pages (at most twenty screens).
@@ -34,3 +36,12 @@ def broken_links(path: Path) -> list[str]:
         if not page.is_file() or (anchor and anchor not in anchors(page)):
             broken.append(f"{target}#{anchor}" if anchor else target)
     return broken
+
+
+def asked(chapter: str) -> list[list[dict]]:
+    """The questions of each quiz that a lecture asks before its exercises: some beside their idea, or all in one."""
+    questions = {question["id"]: question for question in quizzes.read(chapter)}
+    (path,) = (ROOT / "chapters").glob(f"{chapter}-*.ipynb")
+    text, _, _ = "\n".join(cell.source for cell in nbformat.read(path, 4).cells).partition("\n## Exercises\n")
+    calls = re.findall(rf'quizzes\.quiz\("{chapter}"([^)]*)\)', text)
+    return [[questions[name] for name in re.findall(r'"([^"]+)"', names) or questions] for names in calls]

@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 import torch
-from pages import ROOT
+from pages import ROOT, asked
 from torch import tensor
 
 import aecore as ae
@@ -258,13 +258,8 @@ def test_the_questions_are_in_the_wheel():
 
 @ALL
 def test_a_lecture_asks_each_of_them_once_before_its_exercises(chapter):
-    asked = []
-    for cell in nbformat.read(next((ROOT / "chapters").glob(f"{chapter}-*.ipynb")), 4).cells:
-        if re.search(r"^## Exercises$", cell.source, re.MULTILINE):
-            break
-        for names in re.findall(rf'quizzes\.quiz\("{chapter}"([^)]*)\)', cell.source):
-            asked += re.findall(r'"([^"]+)"', names) or [question["id"] for question in quizzes.read(chapter)]
-    assert sorted(asked) == sorted(question["id"] for question in quizzes.read(chapter))
+    names = [question["id"] for questions in asked(chapter) for question in questions]
+    assert sorted(names) == sorted(question["id"] for question in quizzes.read(chapter))
 
 
 @ALL

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from aecore.losses import gaussian_kl, gaussian_kl_full, reparameterize
-from aelab.exercises.verdict import NotYet, Verdict, answer, close, draws, judge, tensor_answer, verdict
+from aelab.exercises.verdict import NotYet, Verdict, answer, close, draws, judge, tell_apart, tensor_answer, verdict
 
 __all__ = [
     "check_detective",
@@ -158,16 +158,8 @@ def check_detective(function: Callable[[Callable[[Tensor, Tensor], Tensor]], boo
         >>> check_detective(lambda kl: True)
         Not yet: you let a broken one pass: a plus before log σ²
     """
-    suspects = _suspects()
-    for name, (right, kl) in suspects.items():
-        accepted = tensor_answer(function, kl)
-        if accepted.dtype != torch.bool or accepted.numel() != 1:
-            return Verdict(False, f"the result must be True or False, got {accepted.dtype} of {tuple(accepted.shape)}")
-        if right and not accepted:
-            return Verdict(False, f"you refuse a correct one ({name}): leave room for rounding")
-        if accepted and not right:
-            return Verdict(False, f"you let a broken one pass: {name}")
-    return Verdict(True, f"you told {len(suspects)} of {len(suspects)} apart.")
+    missed = "you refuse a correct one ({name}): leave room for rounding"
+    return tell_apart(function, _suspects(), missed, "you let a broken one pass: {name}")
 
 
 @verdict

@@ -7,7 +7,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from aecore.losses import squared_error
-from aelab.exercises.verdict import CALLED, Verdict, answer, close, judge, tensor_answer, verdict
+from aelab.exercises.verdict import CALLED, Verdict, answer, close, judge, tell_apart, tensor_answer, verdict
 
 __all__ = ["check_only_copies", "check_pca_reconstruct", "check_squared_error", "check_tied"]
 
@@ -81,7 +81,7 @@ def check_pca_reconstruct(function: Callable[[Tensor, Tensor, int], Tensor], cas
 
 
 def _suspects() -> dict[str, tuple[bool, Callable[[Tensor], Tensor]]]:
-    """name -> (does it only copy, a model): linear maps of 784 numbers, so that nothing has to be trained."""
+    """Name -> (does it only copy?, a model of 784 numbers): simple maps, so that nothing has to be trained."""
     generator = torch.Generator().manual_seed(0)
     tall = torch.linalg.qr(torch.randn(1024, 784, generator=generator)).Q
     few = torch.linalg.qr(torch.randn(784, 10, generator=generator)).Q
@@ -106,16 +106,8 @@ def check_only_copies(function: Callable[[Callable[[Tensor], Tensor]], bool], ca
         >>> check_only_copies(lambda model: True)
         Not yet: you took this for a copier: a code of 10 numbers
     """
-    suspects = _suspects()
-    for name, (copies, model) in suspects.items():
-        found = tensor_answer(function, model)
-        if found.dtype != torch.bool or found.numel() != 1:
-            return Verdict(False, f"the result must be True or False, got {found.dtype} of shape {tuple(found.shape)}")
-        if copies and not found:
-            return Verdict(False, f"you let a copier pass: {name}")
-        if found and not copies:
-            return Verdict(False, f"you took this for a copier: {name}")
-    return Verdict(True, f"you told {len(suspects)} of {len(suspects)} apart.")
+    missed, accused = "you let a copier pass: {name}", "you took this for a copier: {name}"
+    return tell_apart(function, _suspects(), missed, accused)
 
 
 @verdict

@@ -1,6 +1,6 @@
 """How a check asks for an answer, and how it judges it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from html import escape
@@ -22,6 +22,7 @@ __all__ = [
     "draws",
     "judge",
     "pair",
+    "tell_apart",
     "tensor_answer",
     "verdict",
 ]
@@ -206,3 +207,23 @@ def judge(value: object, expected: Tensor, praise: str, mistakes: dict[str, Tens
         return Verdict(False, f"{found.dtype} keeps too few digits: compute in the dtype of the arguments")
     worst = (found.cpu().double() - expected.detach().double()).abs().max().item()
     return Verdict(False, f"the shape is right, but the values differ by up to {worst:.3g}")
+
+
+def tell_apart(function: Callable, suspects: Mapping[str, tuple[bool, Callable]], missed: str, accused: str) -> Verdict:
+    """The verdict on a detective, which says True or False of each suspect; the first mistake is named.
+
+    Args:
+        function: of one suspect; returns True or False.
+        suspects: name -> (the right answer, the suspect).
+        missed: what to say of a suspect for which True is right, with {name} for its name.
+        accused: the same, for which False is right.
+    """
+    for name, (right, suspect) in suspects.items():
+        found = tensor_answer(function, suspect)
+        if found.dtype != torch.bool or found.numel() != 1:
+            return Verdict(False, f"the result must be True or False, got {found.dtype} of {tuple(found.shape)}")
+        if right and not found:
+            return Verdict(False, missed.format(name=name))
+        if found and not right:
+            return Verdict(False, accused.format(name=name))
+    return Verdict(True, f"you told {len(suspects)} of {len(suspects)} apart.")

@@ -16,7 +16,7 @@ from aecore import _check
 from aelab.stills import checks, style
 from aelab.stills.picture import Picture
 
-__all__ = ["density", "latent_scatter", "lines"]
+__all__ = ["density", "latent_scatter", "lines", "panels_of"]
 
 
 def lines(
@@ -226,26 +226,38 @@ def density(
         dots[name] = checks.points(f"points[{name!r}]", places)
 
     def draw() -> Figure:
-        rows_of = 2 if len(grids) > 4 else 1  # six in a row would be too small
-        columns_of = -(-len(grids) // rows_of)
-        width = min(7.2 / columns_of, 4.6)
-        height = (width - 0.35) * (top - bottom) / (right - left) + 0.85  # and room for words
-        size = (width * columns_of, height * rows_of)
-        figure, axes = plt.subplots(rows_of, columns_of, figsize=size, squeeze=False, sharex=True, sharey=True)
-        for ax in axes.flat[len(grids) :]:
-            ax.remove()
-        for ax, (name, values) in zip(axes.flat, grids.items(), strict=False):
+        figure, axes = panels_of(list(grids), (left, right), (bottom, top), x_label, y_label)
+        for ax, (name, values) in zip(axes, grids.items(), strict=True):
             rows, columns = values.shape
             edges = (*checks.edges((left, right), columns), *checks.edges((bottom, top), rows))
             ink = style.ink_colormap("C0")
             ax.imshow(values, cmap=ink, vmin=0, extent=edges, origin="lower", interpolation="bilinear")
             if name in dots:
-                ax.scatter(*dots[name].T, s=9, linewidths=0, color="C1", rasterized=len(dots[name]) > 500)
-            ax.set(xlim=(left, right), ylim=(bottom, top), title=name, aspect="equal")
-        for ax in axes[-1]:
-            ax.set_xlabel(x_label)
-        for ax in axes[:, 0]:
-            ax.set_ylabel(y_label)
+                ax.scatter(
+                    dots[name][:, 0], dots[name][:, 1], s=9, linewidths=0, color="C1", rasterized=len(dots[name]) > 500
+                )
         return figure
 
     return Picture(draw, alt=alt)
+
+
+def panels_of(
+    names: Sequence[str], x_range: tuple[float, float], y_range: tuple[float, float], x_label: str, y_label: str
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a plane for each name, a unit as long both ways; more than four stand in two rows."""
+    rows = 2 if len(names) > 4 else 1
+    columns = -(-len(names) // rows)
+    width = min(7.2 / columns, 4.6)
+    height = (width - 0.35) * (y_range[1] - y_range[0]) / (x_range[1] - x_range[0]) + 0.85  # and room for words
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False, sharex=True, sharey=True
+    )
+    for ax in axes.flat[len(names) :]:
+        ax.remove()
+    for ax in axes[-1]:
+        ax.set_xlabel(x_label)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(y_label)
+    for ax, name in zip(axes.flat, names, strict=False):  # the last place may be empty
+        ax.set(title=name, xlim=x_range, ylim=y_range, aspect="equal")
+    return figure, list(axes.flat[: len(names)])

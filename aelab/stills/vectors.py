@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from aelab.stills import checks
 from aelab.stills.picture import Picture
+from aelab.stills.plotting import panels_of
 
 __all__ = ["arrows"]
 
@@ -21,7 +21,7 @@ def arrows(
     x_label: str = "$x_1$",
     y_label: str = "$x_2$",
 ) -> Picture:
-    """Panels side by side, in each of them arrows from where points are to where a map moves them.
+    """Panels, in each of them arrows from where points are to where a map moves them.
 
     Args:
         panels: name -> (start, end), floating-point, both of shape (n, 2). Arrows are as long as the way: none is
@@ -52,17 +52,12 @@ def arrows(
     low, high = low - margin, high + margin
 
     def draw() -> Figure:
-        width = min(7.2 / len(ways), 4.6)
-        shape = (high[1] - low[1]) / (high[0] - low[0])
-        size = (width * len(ways), (width - 0.35) * shape + 0.85)  # and room for words
-        figure, axes = plt.subplots(1, len(ways), figsize=size, squeeze=False, sharey=True)
-        for ax, (name, (start, end)) in zip(axes[0], ways.items(), strict=True):
-            ax.scatter(*dots.T, s=7, linewidths=0, color="C0", alpha=0.5, rasterized=len(dots) > 500)
+        figure, axes = panels_of(list(ways), (low[0], high[0]), (low[1], high[1]), x_label, y_label)
+        for ax, (start, end) in zip(axes, ways.values(), strict=True):
+            ax.scatter(dots[:, 0], dots[:, 1], s=7, linewidths=0, color="C0", alpha=0.5, rasterized=len(dots) > 500)
             ax.quiver(
                 *start.T, *(end - start).T, angles="xy", scale_units="xy", scale=1, color="C1", width=0.007, zorder=3
             )
-            ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel=x_label, title=name, aspect="equal")
-        axes[0, 0].set_ylabel(y_label)
         return figure
 
     return Picture(draw, alt=alt)

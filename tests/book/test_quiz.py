@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
+from pages import asked
 
 from aelab import quizzes
 
-from .conftest import ROOT
 from .test_pages import violations
 
 EMBED = '.ae-embed[data-module="quiz"]'
 CHAPTERS = quizzes.chapters()
-
-
-def asked(chapter: str) -> list[list[dict]]:
-    """The questions of each quiz of a lecture: some stand beside their idea, else all in one."""
-    questions = {question["id"]: question for question in quizzes.read(chapter)}
-    (path,) = (ROOT / "chapters").glob(f"{chapter}-*.ipynb")
-    calls = re.findall(rf'quizzes\.quiz\(\\"{chapter}\\"([^)]*)\)', path.read_text("utf-8"))
-    return [[questions[name] for name in re.findall(r'\\"([^"\\]+)\\"', names) or questions] for names in calls]
-
-
 ASKED = [(chapter, group) for chapter in CHAPTERS for group in range(len(asked(chapter)))]
 every_quiz = pytest.mark.parametrize(("chapter", "group"), ASKED)
 

@@ -1,4 +1,4 @@
-"""Every numbered equation of lecture 01, as a test of the same number: (1.8) is `test_equation_1_9_...`."""
+"""Every numbered equation of lecture 01, as a test of the same number: (1.9) is `test_equation_1_9_...`."""
 
 import pytest
 import torch

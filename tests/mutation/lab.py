@@ -75,6 +75,7 @@ MUTANTS: list[Mutant] = [
         'tests/lectures/test_exercises.py',
         ('changed arguments accepted', 'if not _equal(_copied(argument), copy):', 'if False:'),
         ('changed models accepted', 'argument = list(argument.state_dict().values())', 'argument = []'),
+        ('a detective who accepts all', 'if found and not right:', 'if False:'),
         ('asked with one set of numbers', 'second = _outcome(check, function, 1) if first else first', 'second = first'),
         ('the result taken for the function', '        if not callable(function):', '        if False:'),
         ("the caller's random state changed", '        with seeded(0, torch.device("cpu")):', '        if torch.default_generator.manual_seed(0):'),
@@ -118,7 +119,7 @@ MUTANTS: list[Mutant] = [
     *mutants_of(
         'aelab/exercises/reparameterization.py',
         'tests/lectures/test_exercises_07.py',
-        ("a broken KL passes the detective's check", 'if accepted and not right:', 'if False:'),
+        ('a broken KL called right', '_suspects(), missed, "you let a broken one pass', '{}, missed, "you let a broken one pass'),
     ),
     *mutants_of(
         'aelab/exercises/latent_variables.py',
