@@ -11,6 +11,7 @@ from aelab.stills.schemes import DRAWINGS, WORDS
 PARTS = {  # what has to be read in the drawing, its arrows, and its networks (each an outline and an area)
     "autoencoder": ({"$x$", "encoder", "$h$", "decoder", r"$\hat x$"}, 4, 2),
     "denoising": ({"$x$", r"$\tilde x$", "noise", "encoder", "$h$", "decoder", r"$\hat x$"}, 7, 2),
+    "codec": ({"$x$", "encoder", "$h$", "$q$", "file", r"$\hat h$", "decoder", r"$\hat x$", "times Δ"}, 7, 2),
     "vae": ({"$x$", "encoder", r"$\mu$", r"$\sigma$", r"$\varepsilon$", "$z$", "decoder", "$p(x|z)$"}, 8, 2),
     "graphical model": ({"$z$", "$x$", "$p(z)$", r"$p_\theta(x|z)$", r"$q_\phi(z|x)$", "$n$"}, 2, 0),
 }

@@ -1,5 +1,7 @@
 """Tables: every value in its place, in HTML and in text; what does not fit is refused by name."""
 
+import statistics
+
 import pytest
 import torch
 from bs4 import BeautifulSoup
@@ -55,3 +57,15 @@ def test_what_does_not_fit_is_refused(arguments, message):
         stills.table(arguments[0], **arguments[1])
     with pytest.raises(TypeError, match=r"rows\['a'\] must hold numbers, texts, None or pairs"):
         stills.table({"a": [object()]}, columns=["x"])
+
+
+def test_the_spread_is_the_standard_deviation_of_a_sample():
+    values = [1.0, 2.0, 4.0, 9.0]
+    assert stills.mean_and_spread(values) == (statistics.mean(values), pytest.approx(statistics.stdev(values)))
+    assert stills.mean_and_spread(torch.tensor(values, dtype=torch.float32)) == stills.mean_and_spread(values)
+    assert stills.columns_of(zip(values, values[::-1], strict=True)) == [stills.mean_and_spread(values)] * 2
+    for lonely in ([3.0], [], torch.tensor(1.0)):
+        with pytest.raises(ValueError, match="two or more"):
+            stills.mean_and_spread(lonely)
+    with pytest.raises(ValueError, match="argument"):
+        stills.columns_of([[1.0, 2.0], [3.0]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +12,7 @@ from aelab.stills.style import ink_colormap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
-    from torch import Tensor
 
-    from aecore import Autoencoder
 
 __all__ = ["RateDistortion"]
 
@@ -143,20 +140,9 @@ class RateDistortion(Figure):
         import torch
 
         import aecore as ae
-        from aelab.figures.kit.trained import trained
-
-        def for_the_coder(model: Autoencoder, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-            # Noise as wide as a step of 1, and the bits the code would take if Gaussian.
-            h = model.encode(x)
-            bits = 0.5 * (2 * math.pi * math.e * (h.var(dim=0) + 1 / 12)).log2().sum()
-            noisy = h + torch.rand_like(h) - 0.5
-            return {"error": ae.squared_error(model.decode(noisy), target), "rate": 0.02 * bits}
+        from aelab.pretrained import digit_codec
 
         train = ae.mnist("train")[0]
-        torch.manual_seed(0)
-        decoder = torch.nn.Sequential(ae.mlp([64, 256, 784], out_shape=(1, 28, 28)), torch.nn.Sigmoid())
-        deep = ae.Autoencoder(ae.mlp([784, 256, 64]), decoder)
-        trained(deep, train, epochs=5, lr=2e-3, loss=for_the_coder)
         # A linear autoencoder as wide as the picture, its best weights by eigenvectors instead of by training.
         flat = train[:20_000].flatten(1).double()
         mean = flat.mean(dim=0)
@@ -167,7 +153,7 @@ class RateDistortion(Figure):
                 layer: Any = layers.get_submodule("1")
                 layer.weight.copy_(weight), layer.bias.copy_(bias)
         steps = {
-            "deep, 64 numbers": (deep, (5, 3.5, 2.6, 2, 1.5, 1.1, 0.8, 0.55, 0.35, 0.2)),
+            "deep, 64 numbers": (digit_codec(0), (8, 5, 3.5, 2.6, 2, 1.5, 1.1, 0.8, 0.55, 0.35)),
             "linear, 784 numbers": (linear, (4, 2.5, 1.6, 1.1, 0.75, 0.5, 0.33, 0.22, 0.15, 0.08)),
         }
         counted = train[:5000]  # enough for the tables

@@ -9,18 +9,20 @@ from aelab.stills.images import decoded_grid, image_rows
 from aelab.stills.picture import Picture
 from aelab.stills.plotting import density, latent_scatter, lines
 from aelab.stills.schemes import scheme
-from aelab.stills.tables import Table, table
+from aelab.stills.tables import Table, columns_of, mean_and_spread, table
 from aelab.stills.vectors import arrows
 
 __all__ = [
     "Picture",
     "Table",
     "arrows",
+    "columns_of",
     "decoded_grid",
     "density",
     "image_rows",
     "latent_scatter",
     "lines",
+    "mean_and_spread",
     "scheme",
     "table",
 ]

@@ -17,6 +17,8 @@ WORDS = {
     "the decoder g, which widens again, and the reconstruction x hat.",
     "denoising": "A denoising autoencoder: noise is added to the clean image x, the encoder and the decoder see only "
     "the corrupted image, and the loss compares the reconstruction x hat with the clean x.",
+    "codec": "An autoencoder as a codec: the encoder turns the image x into the code h, which is rounded to integers "
+    "q and written to a file; the receiver reads q from the file, multiplies by the step, and decodes to x hat.",
     "vae": "A variational autoencoder: the encoder turns the image x into a mean μ and a width σ, the noise "
     "ε comes in from outside, z is μ + σ ⊙ ε, and the decoder turns z into p(x|z).",
     "graphical model": "The graphical model: the latent variable z, an open circle, points to the observed image x, "
@@ -28,7 +30,7 @@ def scheme(name: str) -> Picture:
     """The drawing of a model.
 
     Args:
-        name: "autoencoder", "denoising", "vae" or "graphical model".
+        name: "autoencoder", "denoising", "codec", "vae" or "graphical model".
 
     Returns:
         A `Picture`, with words for who cannot see it.
@@ -128,6 +130,32 @@ def _denoising() -> Figure:
     return figure
 
 
+def _codec() -> Figure:
+    figure, axes = _canvas(8.0, 1.9)
+    middle = 1.15
+    _box(axes, 0.4, middle, "$x$")
+    _network(axes, 1.5, middle, "encoder", narrows=True, hue="C0")
+    _box(axes, 2.6, middle, "$h$", hue="C0")
+    _box(axes, 3.55, middle, "$q$", hue="C0")
+    _box(axes, 4.5, middle, "file", hue="C1")
+    _box(axes, 5.45, middle, r"$\hat h$", hue="C0")
+    _network(axes, 6.5, middle, "decoder", narrows=False, hue="C0")
+    _box(axes, 7.6, middle, r"$\hat x$")
+    for start, end in (
+        (0.74, 0.95),
+        (2.05, 2.26),
+        (2.94, 3.21),
+        (3.89, 4.16),
+        (4.84, 5.11),
+        (5.79, 5.95),
+        (7.05, 7.26),
+    ):
+        _arrow(axes, (start, middle), (end, middle))
+    for x, words in ((0.4, "image"), (2.6, "code"), (3.55, "rounded"), (4.5, "bytes"), (5.45, "times Δ")):
+        _label(axes, x, 0.52, words)
+    return figure
+
+
 def _vae() -> Figure:
     figure, axes = _canvas(7.2, 2.5)
     middle = 1.05
@@ -174,6 +202,7 @@ def _graphical_model() -> Figure:
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "autoencoder": _autoencoder,
     "denoising": _denoising,
+    "codec": _codec,
     "vae": _vae,
     "graphical model": _graphical_model,
 }

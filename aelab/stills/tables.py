@@ -1,11 +1,14 @@
 """Tables of results: HTML where there is a page, aligned text where there is none."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from numbers import Real
 
-__all__ = ["Table", "table"]
+import torch
+from torch import Tensor
+
+__all__ = ["Table", "columns_of", "mean_and_spread", "table"]
 
 Value = object  # a number, a text, or (mean, spread)
 
@@ -87,6 +90,38 @@ def table(
             raise ValueError(f"rows[{name!r}] must hold {len(names)} values, one for each column, got {len(cells)}")
         body.append([str(name), *(_text(f"rows[{name!r}]", v, d) for v, d in zip(cells, places, strict=True))])
     return Table([str(corner), *names], body, caption)
+
+
+def mean_and_spread(values: Sequence[float] | Tensor) -> tuple[float, float]:
+    """The mean and the standard deviation of a sample, (n - 1) below the root: a cell of a table.
+
+    Args:
+        values: two numbers or more, of seeds or of draws.
+
+    Raises:
+        ValueError: for fewer than two: one run has no spread.
+
+    Example:
+        >>> mean_and_spread([1.0, 2.0, 3.0])
+        (2.0, 1.0)
+    """
+    sample = torch.as_tensor(values).double()
+    if sample.numel() < 2:
+        raise ValueError(f"values must be two or more, got {sample.numel()}")
+    return sample.mean().item(), sample.std().item()
+
+
+def columns_of(rows: Iterable[Sequence[float]]) -> list[tuple[float, float]]:
+    """One row for each seed in, `mean_and_spread` of each column out: a row of a table.
+
+    Raises:
+        ValueError: for rows of different length, or fewer than two.
+
+    Example:
+        >>> columns_of([[1.0, 10.0], [3.0, 10.0]])
+        [(2.0, 1.4142135623730951), (10.0, 0.0)]
+    """
+    return [mean_and_spread(column) for column in zip(*rows, strict=True)]
 
 
 def _is_pair(value: object) -> bool:
