@@ -12,7 +12,13 @@ __all__ = ["AT_STANDARD", "ROOT", "TWENTY_SCREENS", "anchors", "asked", "broken_
 ROOT = Path(__file__).parents[1]
 # Lectures rewritten to the standard of slides (half of them with a picture), and of pages (at most twenty screens).
 AT_STANDARD = ["01-representation-learning", "07-reparameterization"]
-TWENTY_SCREENS = ["04-denoising", "07-reparameterization"]
+TWENTY_SCREENS = [
+    "01-representation-learning",
+    "02-sparsity",
+    "03-compression",
+    "04-denoising",
+    "07-reparameterization",
+]
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 

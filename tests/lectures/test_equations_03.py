@@ -134,31 +134,7 @@ def test_equation_3_7_no_channel_needs_less_than_the_rate_distortion_function(si
         assert information(other) >= max(0.0, 0.5 * math.log2(sigma**2 / distortion)) - 1e-3
 
 
-@pytest.mark.parametrize("law", [stats.norm(0.3, 1.2), stats.laplace(-0.4, 0.3), stats.logistic(2.1, 0.8)])
-def test_equation_3_8_the_density_of_the_noisy_number_is_the_law_of_the_rounded_one(law):
-    s = np.arange(-9, 10)
-    rounded = law.cdf(s + 0.5) - law.cdf(s - 0.5)
-    u = (np.arange(200_000) + 0.5) / 200_000 - 0.5
-    noisy = law.pdf(s[:, None] - u).mean(axis=1)
-    np.testing.assert_allclose(noisy, rounded, atol=1e-9)
-    draws = law.rvs(200_000, random_state=0)  # and the name is right: this is what rounding does
-    np.testing.assert_allclose([(np.round(draws) == k).mean() for k in s], rounded, atol=0.005)
-
-
-def test_equation_3_9_no_integer_has_more_entropy_than_its_variance_allows(generator):
-    s = torch.arange(-40, 41).double()
-    for n in (1, 2, 3, 10, 81):
-        for _ in range(40):
-            p = torch.zeros(81, dtype=torch.float64)
-            p[torch.randperm(81, generator=generator)[:n] if n < 81 else slice(None)] = random_pmf(generator, n)
-            variance = (p * s.square()).sum() - (p * s).sum().square()
-            assert entropy(p) <= 0.5 * math.log2(2 * math.pi * math.e * (variance.item() + 1 / 12)) + 1e-12
-    p = torch.softmax(-s.square() / 50, dim=0)  # the bound is reached by wide Gaussians
-    bound = 0.5 * math.log2(2 * math.pi * math.e * ((p * s.square()).sum().item() + 1 / 12))
-    assert entropy(p) == pytest.approx(bound, abs=0.003)
-
-
-def test_equation_3_10_the_loss_is_distortion_plus_price_times_rate(generator):
+def test_equation_3_8_the_loss_is_distortion_plus_price_times_rate(generator):
     torch.manual_seed(0)
     model = ae.Autoencoder(ae.mlp([6, 4]), ae.mlp([4, 6])).double()
     x, price = torch.rand(2000, 6, dtype=torch.float64, generator=generator), 0.3
@@ -175,6 +151,30 @@ def test_equation_3_10_the_loss_is_distortion_plus_price_times_rate(generator):
         exact = model.loss(x).mean() + model.decoder[1].weight.square().sum() / 12
         bits = sum(stats.norm.entropy(0, math.sqrt(v.item() + 1 / 12)) / math.log(2) for v in h.var(dim=0))
     assert found == pytest.approx(exact.item() + price * bits, rel=2e-3)
+
+
+@pytest.mark.parametrize("law", [stats.norm(0.3, 1.2), stats.laplace(-0.4, 0.3), stats.logistic(2.1, 0.8)])
+def test_equation_3_9_the_density_of_the_noisy_number_is_the_law_of_the_rounded_one(law):
+    s = np.arange(-9, 10)
+    rounded = law.cdf(s + 0.5) - law.cdf(s - 0.5)
+    u = (np.arange(200_000) + 0.5) / 200_000 - 0.5
+    noisy = law.pdf(s[:, None] - u).mean(axis=1)
+    np.testing.assert_allclose(noisy, rounded, atol=1e-9)
+    draws = law.rvs(200_000, random_state=0)  # and the name is right: this is what rounding does
+    np.testing.assert_allclose([(np.round(draws) == k).mean() for k in s], rounded, atol=0.005)
+
+
+def test_equation_3_10_no_integer_has_more_entropy_than_its_variance_allows(generator):
+    s = torch.arange(-40, 41).double()
+    for n in (1, 2, 3, 10, 81):
+        for _ in range(40):
+            p = torch.zeros(81, dtype=torch.float64)
+            p[torch.randperm(81, generator=generator)[:n] if n < 81 else slice(None)] = random_pmf(generator, n)
+            variance = (p * s.square()).sum() - (p * s).sum().square()
+            assert entropy(p) <= 0.5 * math.log2(2 * math.pi * math.e * (variance.item() + 1 / 12)) + 1e-12
+    p = torch.softmax(-s.square() / 50, dim=0)  # the bound is reached by wide Gaussians
+    bound = 0.5 * math.log2(2 * math.pi * math.e * ((p * s.square()).sum().item() + 1 / 12))
+    assert entropy(p) == pytest.approx(bound, abs=0.003)
 
 
 def test_equation_3_11_with_orthogonal_axes_the_error_of_the_picture_is_that_of_the_code(generator):
