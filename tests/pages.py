@@ -7,18 +7,14 @@ import nbformat
 
 from aelab import quizzes
 
-__all__ = ["AT_STANDARD", "ROOT", "TWENTY_SCREENS", "anchors", "asked", "broken_links"]
+__all__ = ["LARGE_LETTERS", "PICTURED", "ROOT", "TWENTY_SCREENS", "anchors", "asked", "broken_links"]
 
 ROOT = Path(__file__).parents[1]
-# Lectures rewritten to the standard of slides (half of them with a picture), and of pages (at most twenty screens).
-AT_STANDARD = ["01-representation-learning", "07-reparameterization"]
-TWENTY_SCREENS = [
-    "01-representation-learning",
-    "02-sparsity",
-    "03-compression",
-    "04-denoising",
-    "07-reparameterization",
-]
+# Lectures of the newer form: slides half of which have a picture, slides whose live figures are read from the back of
+# a room, and pages of at most twenty screens.
+LARGE_LETTERS = ["01-representation-learning", "03-compression", "07-reparameterization"]
+PICTURED = sorted({*LARGE_LETTERS, "02-sparsity", "04-denoising"})
+TWENTY_SCREENS = PICTURED
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -49,5 +45,5 @@ def asked(chapter: str) -> list[list[dict]]:
     questions = {question["id"]: question for question in quizzes.read(chapter)}
     (path,) = (ROOT / "chapters").glob(f"{chapter}-*.ipynb")
     text, _, _ = "\n".join(cell.source for cell in nbformat.read(path, 4).cells).partition("\n## Exercises\n")
-    calls = re.findall(rf'quizzes\.quiz\("{chapter}"([^)]*)\)', text)
+    calls = re.findall(rf'quizzes\.quiz\(\s*"{chapter}"([^)]*)\)', text)
     return [[questions[name] for name in re.findall(r'"([^"]+)"', names) or questions] for names in calls]
