@@ -198,10 +198,8 @@ function inWords(name, [learned, jpeg], better) {
  * @param {() => Measured} measure
  */
 function controls(f, { files, codecs, sizes }, measure) {
-  const [left, right] = f.row(["1fr", "1fr"], f.controls);
-  /** @type {HTMLElement} */ (left.parentElement).style.flex = "1 1 100%";
   const { qualities } = files;
-  f.slider({ trait: "quality", label: "JPEG quality", values: qualities, format: String, hue: "orange", parent: left });
+  f.slider({ trait: "quality", label: "JPEG quality", values: qualities, format: String, hue: "orange" });
   const now = () => measure().learned[codecs.indexOf(f.get("codec"))].bytes;
   f.slider({
     trait: "size",
@@ -211,7 +209,6 @@ function controls(f, { files, codecs, sizes }, measure) {
     step: 1,
     format: (v) => String(now()[v]),
     hue: "blue",
-    parent: right,
   });
   const match = () => {
     const wanted = measure().jpeg.bytes[qualities.indexOf(f.get("quality"))];

@@ -83,7 +83,7 @@ def test_opens_on_fewer_bytes_and_a_better_picture_and_clothes_turn_it(light, ba
     assert "dB better. The autoencoder wins on both." in figure.readout()
     put(figure, picture=4, quality=40)
     assert "dB worse. Fewer bytes, a worse picture." in figure.readout()
-    put(figure, quality=1, size=9)
+    put(figure, picture=3, quality=1, size=9)
     assert "dB worse. JPEG wins on both." in figure.readout()
 
 

@@ -55,11 +55,9 @@ window.MathJax = {
     };
     prune(body);
     room.classList.toggle("ae-many", shows.length > 2);
-    const controls = [...room.querySelectorAll(".ae-controls > :not(.ae-row), .ae-controls .ae-cell > *")];
+    const controls = [...room.querySelectorAll(".ae-controls > *")];
     for (const control of controls)
       control.classList.toggle("ae-off", !labels(control).some((label) => moves.includes(label)));
-    for (const around of room.querySelectorAll(".ae-controls .ae-cell, .ae-controls > .ae-row"))
-      around.classList.toggle("ae-off", !controls.some((e) => around.contains(e) && !e.matches(".ae-off")));
     const missing = [
       ...shows.filter((/** @type {string} */ name) => !kept.some((e) => names(e).includes(name))),
       ...moves.filter((/** @type {string} */ name) => !controls.some((e) => labels(e).includes(name))),
