@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from aebook.mend import quiet_theme
-from pages import TWENTY_SCREENS
+from pages import AT_STANDARD
 
 from .conftest import ROOT, Reader
 
@@ -66,7 +66,7 @@ def test_the_first_figure_is_within_two_screens(light: Reader, bases, name):
     assert top + 400 < 2 * 900
 
 
-@pytest.mark.parametrize("name", TWENTY_SCREENS)
+@pytest.mark.parametrize("name", AT_STANDARD)
 def test_a_lecture_is_twenty_screens_long(light: Reader, bases, name):
     page = light.open(f"{bases['file']}chapters/{name}.html")
     assert page.evaluate("document.documentElement.scrollHeight") <= 20 * 900

@@ -72,15 +72,25 @@ window.MathJax = {
   async function fit(embed) {
     const room = /** @type {HTMLElement} */ (embed.parentElement);
     const most = room.classList.contains("ae-many") ? 1.7 : 2.2; // several parts beside each other need the width
-    for (let scale = room.dataset.shows ? most : 1.5; scale > 0.4; scale -= 0.05) {
-      embed.style.transform = `scale(${scale})`;
-      for (const share of [1, 0.85]) {
-        embed.style.width = `${(share * room.clientWidth) / scale}px`;
-        await frame(); // its plots are drawn anew when their width changes
-        await frame();
-        if (embed.offsetHeight * scale <= room.clientHeight) return;
+    // A square plot in the whole width is higher than its room at any scale: before it is set small, it is set narrow.
+    const wide = [1, 0.85];
+    const tries = room.dataset.shows
+      ? [
+          [most, 1.45, wide],
+          [most, 1.2, [0.7, 0.55]],
+          [1.2, 0.4, wide],
+        ]
+      : [[1.5, 0.4, wide]];
+    for (const [first, last, shares] of /** @type {[number, number, number[]][]} */ (tries))
+      for (let scale = first; scale > last; scale -= 0.05) {
+        embed.style.transform = `scale(${scale})`;
+        for (const share of shares) {
+          embed.style.width = `${(share * room.clientWidth) / scale}px`;
+          await frame(); // its plots are drawn anew when their width changes
+          await frame();
+          if (embed.offsetHeight * scale <= room.clientHeight) return;
+        }
       }
-    }
   }
 
   /** An equation that is wider than its slide is set a little smaller; the tests refuse one that is still too wide. */
