@@ -100,7 +100,7 @@ def check_entropy(function: Callable[[Tensor], float], case: int) -> Verdict:
 
 @verdict
 def check_payload(function: Callable[[bytes], int], case: int) -> Verdict:
-    """Exercise 3.3: `function(file)` counts the bytes between the header of a JPEG's scan and its end marker.
+    """Exercise 3.6: `function(file)` counts the bytes between the header of a JPEG's scan and its end marker.
 
     Example:
         >>> from aelab.exercises.compression import check_payload
@@ -145,7 +145,7 @@ def check_payload(function: Callable[[bytes], int], case: int) -> Verdict:
 def check_interval(
     function: Callable[[Sequence[int], Sequence[Fraction]], tuple[Fraction, Fraction]], case: int
 ) -> Verdict:
-    """Exercise 3.4: `function(symbols, p)` gives low end and width of the interval of a message, as exact fractions.
+    """Exercise 3.3: `function(symbols, p)` gives low end and width of the interval of a message, as exact fractions.
 
     Example:
         >>> from aelab.exercises.compression import check_interval
@@ -239,7 +239,7 @@ def check_break_even(function: Callable[[int, float, float], float], case: int) 
 
 @verdict
 def check_codec_loss(function: Callable[[Autoencoder, Tensor, Tensor], dict[str, Tensor]], case: int) -> Verdict:
-    """Exercise 3.6: `function(model, x, target)` is a loss for the coder: noise for rounding, and a price for bits.
+    """Exercise 3.4: `function(model, x, target)` is a loss for the coder: noise for rounding, and a price for bits.
 
     Example:
         >>> from aelab.exercises.compression import check_codec_loss

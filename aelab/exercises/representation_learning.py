@@ -1,6 +1,5 @@
 """Checks for the exercises of lecture 01, representation learning."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -8,7 +7,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from aecore.losses import squared_error
-from aelab.exercises.verdict import CALLED, Verdict, answer, close, judge, tell_apart, tensor_answer, verdict
+from aelab.exercises.verdict import CALLED, Verdict, answer, close, draws, judge, tell_apart, tensor_answer, verdict
 
 __all__ = ["check_one_unit", "check_only_copies", "check_pca_reconstruct", "check_squared_error", "check_tied"]
 
@@ -147,31 +146,25 @@ def check_tied(function: Callable[[int, int], nn.Module], case: int) -> Verdict:
 
 
 @verdict
-def check_one_unit(function: Callable[[Tensor, float], list[float]], case: int) -> Verdict:
-    """Exercise 1.5: `function(images, scale)` trains on `scale * images`; the losses are in the units of `images`.
+def check_one_unit(function: Callable[[Tensor, float], Tensor], case: int) -> Verdict:
+    """Exercise 1.5: `function(losses, scale)` turns squared errors of `scale * images` into those of `images`.
 
     Example:
         >>> from aelab.exercises.representation_learning import check_one_unit
-        >>> check_one_unit(lambda images, scale: [65.0 * scale**2, 40.0 * scale**2, 38.0 * scale**2])
-        Not yet: these are the losses of the scaled images, 65,025 times as large: divide by the square of the scale
+        >>> check_one_unit(lambda losses, scale: losses / scale)
+        Not yet: you divided by the scale; a squared error grows with its square
     """
-    scale = (255.0, 30.0)[case]
-    images = torch.rand(256, 1, 28, 28, generator=torch.Generator().manual_seed(case))
-    losses = tensor_answer(function, images, scale).double()
-    if losses.shape != (3,):
-        return Verdict(False, f"the result must be three losses, one for each epoch, got shape {tuple(losses.shape)}")
-    if not (losses > 0).all():
-        return Verdict(False, f"a squared error is positive, got {losses.tolist()}")
-    lazy = squared_error(images.mean(dim=0).expand_as(images), images).mean()
-    power = (losses[-1] / lazy).log().item() / math.log(scale)  # of the scale that is still in the losses
-    if power > 1.5:
-        return Verdict(
-            False,
-            f"these are the losses of the scaled images, {scale**2:,.0f} times as large: "
-            "divide by the square of the scale",
-        )
-    if power > 0.5:
-        return Verdict(False, f"still about {scale:g} times too large: a squared error grows with the scale's square")
-    if power < -0.5:
-        return Verdict(False, f"too small by far: repeating the mean image leaves {lazy:.0f}, got {losses[-1]:.2g}")
-    return Verdict(True, "three losses in the units of images from 0 to 1.")
+    scale = (255.0, 7.0)[case]
+    (drawn,) = draws(case, (3,))
+    losses = scale**2 * (30 + drawn.abs())
+    return judge(
+        answer(function, losses, scale),
+        losses / scale**2,
+        "a squared error grows with the square of the scale.",
+        {
+            "these are the losses of the scaled images: divide": losses,
+            "you divided by the scale; a squared error grows with its square": losses / scale,
+            "you multiplied; the scaled images have the larger errors": losses * scale**2,
+            "you took the root: that is a typical error, in units of the scaled images": losses.sqrt(),
+        },
+    )

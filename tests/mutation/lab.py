@@ -69,6 +69,20 @@ MUTANTS: list[Mutant] = [
         ('the digits of the first column for all', 'zip(cells, places, strict=True)', 'zip(cells, places[:1] * len(names), strict=True)'),
         ('a header without words', 'if name else "<td></td>"', ''),
         ('markup in names taken as such', '<th scope="row">{escape(first)}</th>', '<th scope="row">{first}</th>'),
+        ('one run with a spread', 'if sample.numel() < 2:', 'if sample.numel() < 1:'),
+    ),
+    *mutants_of(
+        'aelab/few_labels.py',
+        'tests/test_few_labels.py',
+        ('the same labelled images in every draw', 'manual_seed(seed)', 'manual_seed(0)'),
+        ('a probe judged on other images than those of its labels', 'train[1][i], codes', 'train[1][i.flip(0)], codes'),
+    ),
+    *mutants_of(
+        'aelab/pretrained/codec.py',
+        'tests/test_pretrained.py',
+        ('noise twice as wide as a step', 'torch.rand_like(h) - 0.5', '2 * torch.rand_like(h) - 1'),
+        ('nats for bits', '.log2().sum()', '.log().sum()'),
+        ("one seed's weights for all", 'storage.read(_path(_FOLDER, seed))', 'storage.read(_path(_FOLDER, 0))'),
     ),
     *mutants_of(
         'aelab/exercises/verdict.py',
