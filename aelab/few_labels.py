@@ -34,9 +34,9 @@ def labelled(labels: Tensor, per_class: int, seed: int) -> Tensor:
     """
     per_class = _check.count("per_class", per_class)
     generator = torch.Generator().manual_seed(seed)
-    chosen = []
+    chosen, on_cpu = [], labels.cpu()
     for digit in range(10):
-        members = (labels.cpu() == digit).nonzero()[:, 0]
+        members = (on_cpu == digit).nonzero()[:, 0]
         if len(members) < per_class:
             raise ValueError(f"labels must have {per_class} of each class, got {len(members)} of {digit}")
         chosen.append(members[torch.randperm(len(members), generator=generator)[:per_class]])

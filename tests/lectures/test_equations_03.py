@@ -10,6 +10,7 @@ from scipy import stats
 from torch import nn
 
 import aecore as ae
+from aelab.pretrained import price_per_bit
 
 
 def entropy(p):
@@ -138,14 +139,9 @@ def test_equation_3_8_the_loss_is_distortion_plus_price_times_rate(generator):
     torch.manual_seed(0)
     model = ae.Autoencoder(ae.mlp([6, 4]), ae.mlp([4, 6])).double()
     x, price = torch.rand(2000, 6, dtype=torch.float64, generator=generator), 0.3
-
-    def loss(model, x, target):
-        h = model.encode(x)
-        noisy = h + torch.rand_like(h) - 0.5
-        rate = 0.5 * torch.log2(2 * math.pi * math.e * (h.var(dim=0) + 1 / 12)).sum()
-        return {"distortion": ae.squared_error(model.decode(noisy), target), "rate": price * rate}
-
-    found = np.mean([ae.evaluate(model, x, loss=loss, batch_size=2000, seed=seed) for seed in range(20)])
+    found = np.mean(
+        [ae.evaluate(model, x, loss=price_per_bit(price), batch_size=2000, seed=seed) for seed in range(20)]
+    )
     with torch.no_grad():  # for a linear decoder W the noise adds 1/12 of the squares of W
         h = model.encode(x)
         exact = model.loss(x).mean() + model.decoder[1].weight.square().sum() / 12
