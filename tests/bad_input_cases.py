@@ -27,6 +27,10 @@ def codec():
     return ae.Codec(autoencoder(), UNIT, 0.1)
 
 
+def linear_gaussian():
+    return ae.LinearGaussian(UNIT, 0.5)
+
+
 FILES = ae.write_pictures(UNIT.view(3, 1, 2, 2))
 WIDER = ae.write_pictures(UNIT.view(1, 1, 3, 4))
 NO_FILES = [None, "x", b"x", 3, [], [None], ["x"], [b""], [b"x"], [bytearray(2)], {}]
@@ -203,6 +207,30 @@ CASES = {
     ),
     "VAE.sample": (lambda **kw: vae().sample(**kw), {"n": (2, COUNTS), "generator": (None, GENERATORS)}),
     "VAE.forward": (lambda **kw: vae()(**kw), {"x": (UNIT, DATA)}),
+    "LinearGaussian": (
+        ae.LinearGaussian,
+        {
+            "weights": (UNIT, [*REALS, UNIT[0]]),
+            "sigma": (0.5, POSITIVE),
+            "offset": (None, [*REALS[1:], UNIT[0], UNIT]),
+        },
+    ),
+    "LinearGaussian.likelihood": (
+        lambda **kw: linear_gaussian().likelihood(**kw),
+        {"z": (UNIT, [*REALS, UNIT[:, :3]])},
+    ),
+    "LinearGaussian.posterior": (
+        lambda **kw: linear_gaussian().posterior(**kw),
+        {"x": (EYES[0, :, :3], [*REALS, UNIT])},
+    ),
+    "LinearGaussian.elbo": (
+        lambda **kw: linear_gaussian().elbo(**kw),
+        {
+            "x": (UNIT[:, :3], [*REALS, UNIT]),
+            "mean": (UNIT, [*REALS, *OTHER_SHAPES]),
+            "cov": (EYES, COVARIANCES),
+        },
+    ),
     "fit": (
         lambda **kw: ae.fit(**{"model": autoencoder(), "images": UNIT, "epochs": 1, "progress": False, **kw}),
         {

@@ -6,22 +6,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from aecore.losses import gaussian_log_prob
 from aelab.exercises.verdict import Verdict, answer, draws, judge, tensor_answer, verdict
 
 __all__ = [
     "check_best_sigma",
-    "check_carriers",
-    "check_gaussian_log_likelihood",
     "check_importance_estimate",
-    "check_linear_log_marginal",
     "check_log_mean_exp",
+    "check_posterior_on_grid",
+    "check_samples_needed",
 ]
 
 
 @verdict
 def check_log_mean_exp(function: Callable[[Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 5.1: `function(log_p)` gives the log of the mean of exp(log_p) over the samples, (N, batch) -> (batch,).
+    """Exercise 5.3: `function(log_p)` gives the log of the mean of exp(log_p) over the samples, (N, batch) -> (batch,).
 
     Example:
         >>> from aelab.exercises.latent_variables import check_log_mean_exp
@@ -57,44 +55,8 @@ def check_log_mean_exp(function: Callable[[Tensor], Tensor], case: int) -> Verdi
 
 
 @verdict
-def check_gaussian_log_likelihood(function: Callable[[Tensor, Tensor, float], Tensor], case: int) -> Verdict:
-    """Exercise 5.2: `function(x, mean, sigma)` gives log N(x | mean, sigma² I) of each image, shape (batch,).
-
-    Example:
-        >>> from aelab.exercises.latent_variables import check_gaussian_log_likelihood
-        >>> check_gaussian_log_likelihood(lambda x, mean, sigma: -(x - mean).square().sum((1, 2, 3)) / 2 / sigma**2)
-        Not yet: the normalising constant is missing; it depends on sigma, so it decides which sigma is best
-    """
-    generator = torch.Generator().manual_seed(case)
-    x, mean = torch.rand(2, 4, 1, 3, 3, generator=generator, dtype=torch.float64)
-    sigma, dims, two_pi = (0.5, 0.8)[case], 9, math.log(2 * math.pi)
-    square = (x - mean).square().flatten(1).sum(dim=1)
-    error, constant = square / (2 * sigma**2), dims * (math.log(sigma) + 0.5 * two_pi)
-    return judge(
-        answer(function, x, mean, sigma),
-        gaussian_log_prob(x, mean, sigma),
-        "squared error over 2σ², and one constant for every dimension.",
-        {
-            "the normalising constant is missing; it depends on sigma, so it decides which sigma is best": -error,
-            "the sign is wrong: this is the negative log-likelihood": error + constant,
-            "the constant is there once; it belongs to each of the 9 dimensions": -error - constant / dims,
-            "the factor 2 in 2σ² is missing": -2 * error - constant,
-            "you took sigma for the variance: it is squared in the exponent, and log σ² is 2 log σ": -square
-            / (2 * sigma)
-            - 0.5 * dims * (math.log(sigma) + two_pi),
-            "log 2π is missing from the constant": -error - dims * math.log(sigma),
-            "log σ is missing from the constant": -error - 0.5 * dims * two_pi,
-            "the constant has the wrong sign: a wider Gaussian is a lower one": -error + constant,
-            "you averaged over the pixels; the log-density of an image is a sum over them": (-error - constant) / dims,
-            "you summed over the batch as well; keep one number per image": (-error - constant).sum(),
-            "you averaged over the batch as well; keep one number per image": (-error - constant).mean(),
-        },
-    )
-
-
-@verdict
 def check_best_sigma(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 5.3: `function(x, x_hat)` gives the one sigma under which the whole set is most likely, a scalar.
+    """Exercise 5.2: `function(x, x_hat)` gives the one sigma under which the whole set is most likely, a scalar.
 
     Example:
         >>> from aelab.exercises.latent_variables import check_best_sigma
@@ -122,96 +84,79 @@ def check_best_sigma(function: Callable[[Tensor, Tensor], Tensor], case: int) ->
 
 
 @verdict
-def check_carriers(function: Callable[[Tensor, float], int], case: int) -> Verdict:
-    """Exercise 5.4: `function(log_p, share)` counts the largest samples that make up that share of the sum.
+def check_posterior_on_grid(function: Callable[[Tensor, float], Tensor], case: int) -> Verdict:
+    """Exercise 5.1: `function(log_joint, step)` gives the density p(z|x) on a grid of z, (n, m) -> (n, m).
 
     Example:
-        >>> from aelab.exercises.latent_variables import check_carriers
-        >>> check_carriers(lambda log_p, share: round(len(log_p) * share))
-        Not yet: you counted a share of the samples; count until their sum reaches the share
+        >>> from aelab.exercises.latent_variables import check_posterior_on_grid
+        >>> check_posterior_on_grid(lambda log_joint, step: log_joint.softmax(dim=1))
+        Not yet: the values of a row sum to 1; a density has to be divided by the step, so that its integral is 1
     """
-    (noise,), share = draws(1 + case, (100,)), (0.9, 0.7)[case]
-    log_p = -900 + (3 - case) * noise
-    count = tensor_answer(function, log_p, share).double()
-    if count.numel() != 1 or count != count.round():
-        return Verdict(False, f"the result must be one whole number, got {count.tolist()}")
-    if count in (0, 1):
-        return Verdict(False, "exp(-900) is 0, and so is the sum: subtract the largest value first, or use softmax")
-    parts = torch.softmax(log_p, dim=0)
-    largest_first = parts.sort(descending=True).values
-
-    def until(values: Tensor) -> Tensor:
-        return (values.cumsum(dim=0) < share * values.sum()).sum() + 1
-
-    right = until(largest_first)
+    (noise,) = draws(case, (4, 7))
+    log_joint, step = -2000 + 3 * noise, (0.25, 0.1)[case]
+    value = tensor_answer(function, log_joint, step)
+    if not value.isfinite().all():
+        return Verdict(
+            False,
+            f"the result is {value.flatten()[0]}: exp(-2000) is 0 in every float; subtract the logarithm of the "
+            "integral before you take exp",
+        )
+    mass = log_joint.softmax(dim=1)
     return judge(
-        count.reshape(()),
-        right,
-        f"{right} of the 100 samples carry {100 * share:.0f} % of the sum.",
+        value,
+        mass / step,
+        "the joint over its integral, one density for each x.",
         {
-            "you counted a share of the samples; count until their sum reaches the share": torch.tensor(
-                round(100 * share)
+            "the values of a row sum to 1; a density has to be divided by the step, so that its integral is 1": mass,
+            "you multiplied by the step; the step is in the integral, and the integral divides": mass * step,
+            "this is the logarithm of the posterior; take exp": (mass / step).log(),
+            "you normalised over the x; each row is one x, and its integral runs over the columns": (
+                log_joint.softmax(dim=0) / step
             ),
-            "you summed the logs; the sum that matters is that of exp(log_p)": torch.tensor(round(100 * share) + 1),
-            "you stopped one too early: the sample that reaches the share counts as well": right - 1,
-            "you counted one too many": right + 1,
-            "you started with the smallest samples; sort in descending order": until(largest_first.flip(0)),
-            "you took the samples in the order they came; the largest come first": until(parts),
-            "you counted the samples above 10 % of the largest one; what counts is their sum": (
-                (parts > 0.1 * parts.max()).sum()
+            "you normalised over all rows together; each row is one x, with a p(x) of its own": (
+                log_joint.flatten().softmax(dim=0).view_as(mass) / step
             ),
+            "you took the mean over the grid for the integral; it is a sum times the step": mass * mass.shape[1],
         },
     )
 
 
 @verdict
-def check_linear_log_marginal(function: Callable[[Tensor, Tensor, float, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 5.5: `function(weights, offset, sigma, x)` gives log p(x) of x = Wz + b + σε exactly, shape (batch,).
+def check_samples_needed(function: Callable[[float, float, float], float], case: int) -> Verdict:
+    """Exercise 5.4: `function(mean, std, error)` gives the N of (5.11) for the posterior N(mean, std²), a number.
 
     Example:
-        >>> from aelab.exercises.latent_variables import check_linear_log_marginal
-        >>> check_linear_log_marginal(lambda weights, offset, sigma, x: weights @ x)
-        Not yet: <lambda> raised RuntimeError: ...
+        >>> from aelab.exercises.latent_variables import check_samples_needed
+        >>> check_samples_needed(lambda mean, std, error: 1 / error**2)
+        Not yet: mean and std do not enter; the bracket of (5.11) is how far the posterior is from the prior
     """
-    generator = torch.Generator().manual_seed(case)
-    weights, offset, x = (torch.randn(*s, generator=generator, dtype=torch.float64) for s in ((4, 2), (4,), (5, 4)))
-    sigma, eye = (0.5, 0.8)[case], torch.eye(4, dtype=torch.float64)
-    covariance = weights @ weights.T + sigma**2 * eye
-
-    def log_density(centred: Tensor, covariance: Tensor, constant: float = 1, log_det: float = 1) -> Tensor:
-        distance = (centred * torch.linalg.solve(covariance, centred.T).T).sum(dim=1)
-        return -0.5 * (distance + log_det * covariance.logdet() + constant * 4 * math.log(2 * math.pi))
-
+    mean, std, error = ((1.5, 0.4, 0.1), (2.0, 0.7, 0.2))[case]
+    rest = 2 - std**2
+    moment = math.exp(mean**2 / rest) / (std * math.sqrt(rest))
+    kl = 0.5 * (std**2 + mean**2 - 1) - math.log(std)
+    options = {
+        "mean and std do not enter; the bracket of (5.11) is how far the posterior is from the prior": 1 / error**2,
+        "this is the bracket of (5.11), one sample's relative variance; the error is a standard deviation": moment - 1,
+        "the variance falls with N, the standard deviation with its root: divide by error²": (moment - 1) / error,
+        "the −1 of the bracket is missing: with posterior = prior one sample would be exact": moment / error**2,
+        "this is e^KL, which a typical estimate needs; (5.11) asks for the second moment": math.exp(kl),
+        "this is e^KL over error²; (5.11) asks for the second moment": math.exp(kl) / error**2,
+        "you left out the normalising constants of the two Gaussians": (math.exp(mean**2 / rest) - 1) / error**2,
+        "the sign in the exponent is wrong: far from the prior it costs more": (
+            (math.exp(-(mean**2) / rest) / (std * math.sqrt(rest)) - 1) / error**2
+        ),
+    }
     return judge(
-        answer(function, weights, offset, sigma, x),
-        log_density(x - offset, covariance),
-        "a Gaussian around b with covariance WWᵀ + σ²I; no sample was needed.",
-        {
-            "you forgot to subtract the offset b, the mean of x": log_density(x, covariance),
-            "the noise adds its variance σ² to the covariance, not σ": log_density(
-                x - offset, weights @ weights.T + sigma * eye
-            ),
-            "this is the likelihood at z = 0: the part WWᵀ that z adds to the covariance is missing": log_density(
-                x - offset, sigma**2 * eye
-            ),
-            "you kept only the diagonal of the covariance; z ties the dimensions of x together": log_density(
-                x - offset, covariance.diag().diag()
-            ),
-            "the log-determinant is missing": log_density(x - offset, covariance, log_det=0),
-            "½ log det belongs there, with a half": log_density(x - offset, covariance, log_det=2),
-            "the constant ½ D log 2π is missing": log_density(x - offset, covariance, constant=0),
-            "the constant is ½ log 2π for each of the D dimensions": log_density(x - offset, covariance, constant=0.25),
-            "the sign is wrong: this is −log p(x)": -log_density(x - offset, covariance),
-            "keep one number for each x; the log-likelihood of the set is their sum": log_density(
-                x - offset, covariance
-            ).sum(),
-        },
+        tensor_answer(function, mean, std, error),
+        torch.tensor((moment - 1) / error**2, dtype=torch.float64),
+        "the χ²-divergence from the posterior to the prior, over error².",
+        {words: torch.tensor(value, dtype=torch.float64) for words, value in options.items()},
     )
 
 
 @verdict
 def check_importance_estimate(function: Callable[[Callable, float, float, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 5.6: `function(log_likelihood, mean, std, eps)` estimates log p(x) from samples of N(mean, std²).
+    """Exercise 5.5: `function(log_likelihood, mean, std, eps)` estimates log p(x) from samples of N(mean, std²).
 
     The model is z ~ N(0, 1) with one latent dimension; `log_likelihood(z)` is log p(x|z), and the samples are
     z = mean + std·eps.

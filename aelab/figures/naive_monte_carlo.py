@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["NaiveMonteCarlo"]
 
 MOST = 100_000
-
-
-def _models() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Linear decoders of 1 to 20 latent dimensions and one observation of 20 numbers from each, with noise 0.3."""
-    random, size = np.random.default_rng(2), 20
-    weights = random.normal(size=(size, size)) / math.sqrt(size)
-    z, noise = random.normal(size=size), 0.3 * random.normal(size=size)
-    return [(weights[:, :d], weights[:, :d] @ z[:d] + noise) for d in (1, 2, 5, 10, 20)]
 
 
 class NaiveMonteCarlo(Figure):
@@ -69,7 +62,7 @@ class NaiveMonteCarlo(Figure):
 
     def __init__(self, models: Any = None, **traits: Any) -> None:
         packed = []
-        for pair in _models() if models is None else models:
+        for pair in self.linear_models() if models is None else models:
             if not isinstance(pair, (list, tuple)) or len(pair) != 2:
                 raise TypeError(f"models must be a list of (weights, x), got {type(pair).__name__} in it")
             weights = finite_array("weights", pair[0], (None, None))
@@ -81,6 +74,21 @@ class NaiveMonteCarlo(Figure):
         data = b"".join(array.astype("<f4").tobytes() for pair in packed for array in pair)
         traits.setdefault("dimension", 10 if 10 in dimensions else dimensions[-1])
         super().__init__(model={"sizes": sizes, "data": data}, **traits)
+
+    @staticmethod
+    def linear_models(dimensions: Sequence[int] = (1, 2, 5, 10, 20)) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The models that the figure has of itself: for each dimension, up to 20, W of shape (20, dimension) and one x.
+
+        x has shape (20,) and is an observation from that decoder, with noise 0.3.
+
+        Example:
+            >>> [(weights.shape, x.shape) for weights, x in NaiveMonteCarlo.linear_models((3,))]
+            [((20, 3), (20,))]
+        """
+        random, size = np.random.default_rng(2), 20
+        weights = random.normal(size=(size, size)) / math.sqrt(size)
+        z, noise = random.normal(size=size), 0.3 * random.normal(size=size)
+        return [(weights[:, :d], weights[:, :d] @ z[:d] + noise) for d in dimensions]
 
     @property
     def dimensions(self) -> list[int]:

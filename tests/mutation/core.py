@@ -168,6 +168,15 @@ MUTANTS = [
         ('what follows the last layer ignored', 'if not isinstance(part, nn.Flatten | nn.Unflatten | nn.Identity)', 'if isinstance(part, nn.Linear)'),
     ),
     *mutants_of(
+        "aecore/models/linear_gaussian.py",
+        "tests/test_linear_gaussian.py tests/test_bad_input.py",
+        ('a marginal without noise', 'noise = self.sigma**2 * self._eye(len(self.weights))', 'noise = 1e-9 * self._eye(len(self.weights))'),
+        ('σ for σ² in the posterior', '@ self.weights / self.sigma**2\n        cov', '@ self.weights / self.sigma\n        cov'),
+        ('a posterior that forgets the offset', 'mean = (x - self.offset)', 'mean = x'),
+        ('a bound without the spread of q', 'self.sigma) - spread', 'self.sigma)'),
+        ('an error that names an argument of another function', '.replace("cov0", "cov")', ''),
+    ),
+    *mutants_of(
         "aecore/models/vae.py",
         "tests/test_models.py tests/test_modes.py tests/test_precision.py",
         ('latent prior counted once for each dimension', '+ logvar).sum(dim=-1)', '+ logvar).sum(dim=-1) * z.shape[-1]'),

@@ -137,8 +137,9 @@ MUTANTS: list[Mutant] = [
     ),
     *mutants_of(
         'aelab/exercises/latent_variables.py',
-        'tests/lectures/test_exercises.py',
-        ('carriers of a share of 0.7 only', '(0.9, 0.7)[case]', '(0.9, 0.9)[case]'),
+        'tests/lectures/test_exercises_05.py tests/lectures/test_exercises.py',
+        ('a grid whose step is always the same', '(0.25, 0.1)[case]', '(0.25, 0.25)[case]'),
+        ('a second moment of a prior of variance 2', 'rest = 2 - std**2', 'rest = 3 - std**2'),
     ),
     *mutants_of(
         'aelab/quizzes/quiz.py',
