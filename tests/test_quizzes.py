@@ -179,6 +179,7 @@ COMPUTED = {
         gaussian(0, 1, *POSTERIOR) + math.log(2),
         gaussian(0, 1, *POSTERIOR) + 0.5,
     ),
+    "06/two-peaks": (math.log(4 / 3), 0.0, math.log(4), math.log(2), math.log2(4 / 3), -math.log(4 / 3)),
     "06/two-dimensions": (
         encoder_kl(HALF),
         encoder_kl(HALF) / 2,

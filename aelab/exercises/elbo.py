@@ -1,6 +1,5 @@
 """Checks for the exercises of lecture 06, the evidence lower bound."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -8,15 +7,15 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from aecore.losses import gaussian_kl, gaussian_kl_full, iwae_bound
-from aelab.exercises.verdict import Verdict, answer, close, draws, judge, verdict
+from aecore.models import LinearGaussian
+from aelab.exercises.verdict import Verdict, answer, as_tensor, draws, judge, pair, verdict
 
 __all__ = [
     "check_best_variances",
     "check_elbo",
     "check_gap",
-    "check_iwae",
     "check_iwae_gradient",
-    "check_kl_to_standard_normal",
+    "check_two_slopes",
 ]
 
 
@@ -26,7 +25,7 @@ def _covariance(root: Tensor) -> Tensor:
 
 @verdict
 def check_elbo(function: Callable[[Tensor, Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 6.1: `function(log_prob, mean, logvar)` is the ELBO of each picture, shape (batch,).
+    """Exercise 6.1: `function(log_prob, mean, logvar)` is the ELBO of each image, shape (batch,).
 
     Example:
         >>> import aecore as ae
@@ -53,60 +52,15 @@ def check_elbo(function: Callable[[Tensor, Tensor, Tensor], Tensor], case: int) 
             "the factor ½ of the KL term is missing": fit - 2 * kl,
             "the sign of log σ² is wrong: it is subtracted inside the KL term": fit
             - 0.5 * (logvar.exp() + mean.square() - 1 + logvar).sum(dim=1),
-            "you averaged over the batch as well; keep one number per picture": (fit - kl).mean(),
+            "you averaged over the batch as well; keep one number per image": (fit - kl).mean(),
             "this is the reconstruction term alone": fit,
         },
     )
 
 
 @verdict
-def check_kl_to_standard_normal(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 6.2: `function(mean, cov)` is the divergence from N(mean, cov) to N(0, I), shape (batch,).
-
-    Example:
-        >>> import torch
-        >>> from aelab.exercises.elbo import check_kl_to_standard_normal
-        >>> check_kl_to_standard_normal(lambda mean, cov: 0.5 * (mean.square().sum(1) - torch.logdet(cov)))
-        Not yet: the shape is right, but the values differ by up to ...
-    """
-    mean, root = draws(case, (5, 3), (5, 3, 3))
-    cov = _covariance(root)
-    diagonal = cov.diagonal(dim1=1, dim2=2)
-    trace, length, logdet = diagonal.sum(dim=1), mean.square().sum(dim=1), torch.logdet(cov)
-    expected = 0.5 * (trace + length - 3 - logdet)
-    outcome = judge(
-        answer(function, mean, cov),
-        expected,
-        "trace, length and dimension, and a minus before the log-determinant.",
-        {
-            "this is the lecture's line with + log det; the sign is wrong, see the errata": expected + logdet,
-            "the factor ½ is missing": 2 * expected,
-            "the dimension k is missing": expected + 1.5,
-            "the logarithm is missing: it is log det, not det": 0.5 * (trace + length - 3 - logdet.exp()),
-            "you summed the whole covariance; the trace is the sum of its diagonal": 0.5
-            * (cov.sum(dim=(1, 2)) + length - 3 - logdet),
-            "the determinant of a full covariance is not the product of its diagonal": 0.5
-            * (trace + length - 3 - diagonal.log().sum(dim=1)),
-            "log det is twice the sum of the logarithms of the Cholesky factor's diagonal; the 2 is missing": 0.5
-            * (trace + length - 3 - 0.5 * logdet),
-            "this is the divergence the other way round, from N(0, I)": gaussian_kl_full(
-                torch.zeros_like(mean), torch.eye(3, dtype=mean.dtype).expand_as(cov), mean, cov
-            ),
-            "you averaged over the latent dimensions; it is a sum": expected / 3,
-        },
-    )
-    if not outcome:
-        return outcome
-    narrow = 1e-3 * torch.eye(60)[None]
-    many = answer(function, torch.zeros(1, 60), narrow)
-    if not close(many, 0.5 * (narrow.diagonal(dim1=1, dim2=2).sum(1) - 60 - 60 * math.log(1e-3))):
-        return Verdict(False, "right for three dimensions, but with sixty narrow ones the determinant underflows to 0")
-    return outcome
-
-
-@verdict
 def check_gap(function: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 6.3: `function(mean, logvar, m, S)` is how far the ELBO of a diagonal q lies below log p(x).
+    """Exercise 6.2: `function(mean, logvar, m, S)` is how far the ELBO of a diagonal q lies below log p(x).
 
     Example:
         >>> import torch, aecore as ae
@@ -140,41 +94,8 @@ def check_gap(function: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], case
 
 
 @verdict
-def check_iwae(function: Callable[[Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 6.4: `function(log_w)` is the importance-weighted bound, (k, batch) -> (batch,).
-
-    Example:
-        >>> from aelab.exercises.elbo import check_iwae
-        >>> check_iwae(lambda log_w: log_w.mean(dim=0))
-        Not yet: this is the mean of the logarithms, the ELBO; the mean belongs inside the logarithm
-    """
-    (log_w,) = draws(case, (4, 6))
-    expected = iwae_bound(log_w)
-    outcome = judge(
-        answer(function, log_w),
-        expected,
-        "the logarithm of the mean weight, and it survives weights that underflow.",
-        {
-            "this is the mean of the logarithms, the ELBO; the mean belongs inside the logarithm": log_w.mean(dim=0),
-            "log k is missing: it is the mean of the weights, not their sum": expected + math.log(4),
-            "you treated them as losses: the worst sample wins": -iwae_bound(-log_w),
-            "this is minus the bound": -expected,
-            "you averaged over the batch; the samples are the first dimension": iwae_bound(log_w.T),
-            "you averaged over the batch as well; keep one number per picture": expected.mean(),
-            "this is the mean weight; its logarithm is missing": expected.exp(),
-            "this is the largest log-weight; the others count too": log_w.amax(dim=0),
-        },
-    )
-    if not outcome:
-        return outcome
-    if not close(answer(function, log_w - 1000), expected - 1000):
-        return Verdict(False, "right near 0, but exp underflows at log-weights of -1000: use torch.logsumexp")
-    return outcome
-
-
-@verdict
 def check_best_variances(function: Callable[[Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 6.5: `function(cov)` gives the variances of the diagonal q with the largest ELBO, shape (k,).
+    """Exercise 6.3: `function(cov)` gives the variances of the diagonal q with the largest ELBO, shape (k,).
 
     Example:
         >>> from aelab.exercises.elbo import check_best_variances
@@ -202,8 +123,57 @@ def check_best_variances(function: Callable[[Tensor], Tensor], case: int) -> Ver
 
 
 @verdict
+def check_two_slopes(function: Callable[..., tuple[float, float]], case: int) -> Verdict:
+    """Exercise 6.4: `function(a, mean, std, x, sigma)`, the slopes in a of the ELBO and of log p(x), two numbers.
+
+    The model is z ~ N(0, 1), x|z ~ N(az, sigma²), and q = N(mean, std²) stays as it is.
+
+    Example:
+        >>> from aelab.exercises.elbo import check_two_slopes
+        >>> check_two_slopes(lambda a, mean, std, x, sigma: (0.0, 0.0))
+        Not yet: the ELBO: the shape is right, but the values differ by up to ...
+    """
+    a, mean, std, x, sigma = ((0.8, 0.5, 0.6, 1.5, 0.7), (1.2, -0.4, 0.9, 0.5, 0.6))[case]
+    names = "the slope of the ELBO and the slope of log p(x)"
+    returned = pair(answer(function, a, mean, std, x, sigma), names)
+    weight = torch.tensor(a, dtype=torch.float64, requires_grad=True)
+    model = LinearGaussian(weight.view(1, 1), sigma)
+    seen, centre = (torch.full((1, 1), v, dtype=torch.float64) for v in (x, mean))
+    bound = model.elbo(seen, centre, torch.full((1, 1, 1), std**2, dtype=torch.float64))
+    evidence = model.marginal.log_prob(seen)
+    right = [torch.autograd.grad(value.sum(), weight, retain_graph=True)[0] for value in (bound, evidence)]
+    of_elbo, of_evidence = right
+    v = a**2 + sigma**2
+    mistakes: list[dict[str, float | Tensor]] = [
+        {
+            "the ELBO: the variance of q is missing, E (x − az)² is (x − a mean)² + a² std²": (
+                (x - a * mean) * mean / sigma**2
+            ),
+            "the ELBO: the noise is missing, the squared error is divided by 2σ²": (x - a * mean) * mean - a * std**2,
+            "the ELBO: you divided by σ, the exponent has 2σ²": ((x - a * mean) * mean - a * std**2) / sigma,
+            "the ELBO: the sign is wrong, this is the slope of the loss": -of_elbo,
+            "the slope of the ELBO comes first; this is that of log p(x)": of_evidence,
+            "the ELBO: you forgot the factor 2 of the square": of_elbo / 2,
+        },
+        {
+            "log p(x): the normaliser −½ log(a² + σ²) depends on a as well": a * x**2 / v**2,
+            "log p(x): the variance of x is a² + σ²; you left the noise out": x**2 / a**3 - 1 / a,
+            "log p(x): this is the slope in the variance a² + σ²; the chain rule adds 2a": 0.5 * (x**2 / v - 1) / v,
+            "log p(x): the sign is wrong, this is the slope of −log p(x)": -of_evidence,
+            "this is the slope of the ELBO twice; q is not the posterior": of_elbo,
+        },
+    ]
+    for what, mine, expected, wrong in zip(("the ELBO", "log p(x)"), returned, right, mistakes, strict=True):
+        options = {words: torch.as_tensor(value, dtype=torch.float64) for words, value in wrong.items()}
+        outcome = judge(as_tensor(mine, what), expected, "", options)
+        if not outcome:
+            return Verdict(False, outcome.message if what in outcome.message else f"{what}: {outcome.message}")
+    return Verdict(True, "two slopes, and they agree only where q is the posterior.")
+
+
+@verdict
 def check_iwae_gradient(function: Callable[[float, float, float, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 6.6: `function(mean, std, x, eps)`, the gradient of L_k with respect to the mean, for every column.
+    """Exercise 6.5: `function(mean, std, x, eps)`, the gradient of L_k with respect to the mean, for every column.
 
     The model is z ~ N(0, 1), x|z ~ N(z, 1), and z = mean + std · eps.
 

@@ -123,7 +123,8 @@ MUTANTS: list[Mutant] = [
     *mutants_of(
         'aelab/exercises/elbo.py',
         'tests/lectures/test_exercises_06.py',
-        ('underflow of sixty variances accepted', 'if not close(many, 0.5 *', 'if False and not close(many, 0.5 *'),
+        ('an evidence whose slope is that of another noise', 'v = a**2 + sigma**2', 'v = a**2 + sigma'),
+        ('two slopes of which only the first is judged', 'zip(("the ELBO", "log p(x)"), returned, right, mistakes, strict=True)', 'zip(("the ELBO",), returned, right, mistakes, strict=False)'),
     ),
     *mutants_of(
         'aelab/exercises/latent_space.py',
