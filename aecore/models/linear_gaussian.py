@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from aecore import _check
 from aecore.losses import gaussian_kl_full, gaussian_log_prob
@@ -43,7 +43,7 @@ class LinearGaussian:
         _check.same_device("offset", self.offset, "weights", weights)
         self.prior = MultivariateNormal(weights.new_zeros(latent), self._eye(latent))
 
-    def likelihood(self, z: Tensor) -> Independent:
+    def likelihood(self, z: Tensor) -> Distribution:
         """p(x|z) for z of shape (..., latent): batch shape (...), event shape (observed,)."""
         _check.tensor("z", z, min_ndim=1)
         _check.shape("z", z, (*z.shape[:-1], self.weights.shape[1]))
