@@ -63,7 +63,7 @@ def test_of_a_figure_with_controls_it_is_the_figure(outputs):
 
 def test_of_questions_it_is_the_questions(outputs):
     picture, _ = outputs(quizzes.quiz("06"))
-    assert len(BeautifulSoup(picture["text/html"], "html.parser").select("ol.ae-questions > li")) == 8
+    assert len(BeautifulSoup(picture["text/html"], "html.parser").select("ol.ae-questions > li")) == 9
 
 
 def test_a_live_figure_knows_its_picture_and_no_other():

@@ -3,7 +3,7 @@
 Example:
     >>> from aelab import quizzes
     >>> quizzes.quiz("06")
-    Quiz(8 questions, 0 right)
+    Quiz(9 questions, 0 right)
 """
 
 from aelab.quizzes.questions import TAGS, chapters, check, read

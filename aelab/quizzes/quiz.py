@@ -171,7 +171,7 @@ def quiz(chapter: str, *names: str) -> Quiz:
     Example:
         >>> from aelab import quizzes
         >>> quizzes.quiz("06")
-        Quiz(8 questions, 0 right)
+        Quiz(9 questions, 0 right)
     """
     questions = {question["id"]: question for question in read(chapter)}
     for name in names:
