@@ -66,7 +66,7 @@ def plain(words: str) -> str:
 
 @pytest.fixture
 def open_quiz(light, bases, quiz_pages):
-    return lambda chapter="06", group=0, way="file", reader=light: QuizOnPage(
+    return lambda chapter="07", group=0, way="file", reader=light: QuizOnPage(
         reader.open(bases[way] + quiz_pages[chapter]), chapter, group
     )
 
@@ -278,8 +278,8 @@ def test_it_has_names_and_large_targets_and_no_ids(open_quiz, phone):
 
 
 def test_without_javascript_the_questions_are_text(no_script, bases, quiz_pages):
-    page = no_script.open(bases["file"] + quiz_pages["06"])
-    source = quizzes.read("06")
+    page = no_script.open(bases["file"] + quiz_pages["07"])
+    source = quizzes.read("07")
     embed = next(embed for embed in page.locator(EMBED).all() if source[0]["ask"][:40] in embed.inner_html())
     shown = embed.locator(".ae-questions > li")
     assert shown.count() == len(source)
