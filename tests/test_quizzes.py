@@ -207,7 +207,7 @@ COMPUTED = {
         0,
         charged_by_linear_vae(1.5, 0.25**2, beta=2),
     ),
-    "08/symbols": (SYMBOLS, SYMBOLS / math.log(2), SYMBOLS / 16, 32 * math.log(16), 0, 16 * 32),
+    "09/symbols": (SYMBOLS, SYMBOLS / math.log(2), SYMBOLS / 16, 32 * math.log(16), 0, 16 * 32),
 }  # fmt: skip
 
 

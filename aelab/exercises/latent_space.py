@@ -12,7 +12,6 @@ from aelab.exercises.verdict import Verdict, answer, draws, judge, pair, tensor_
 __all__ = [
     "check_aggregate",
     "check_free_bits",
-    "check_straight_through",
     "check_surgery",
     "check_surviving",
     "check_used_dimensions",
@@ -43,7 +42,7 @@ def check_aggregate(function: Callable[[Tensor, Tensor, Tensor], Tensor], case: 
     return judge(
         answer(function, z, mean, logvar),
         expected,
-        "the logarithm of the mean density: a mixture with one member for every picture.",
+        "the logarithm of the mean density: a mixture with one component for every image.",
         {
             "this is the mean of the logarithms; the mean belongs inside the logarithm": pairs.mean(dim=1),
             "log n is missing: it is the mean of the densities, not their sum": expected + math.log(5),
@@ -51,7 +50,7 @@ def check_aggregate(function: Callable[[Tensor, Tensor, Tensor], Tensor], case: 
             "this is the density; its logarithm is missing": expected.exp(),
             "the constant ½ log 2π of every dimension is missing": expected + constant,
             "you took log σ² for log σ": torch.logsumexp(_log_density(z, mean, 2 * logvar), dim=1) - math.log(5),
-            "you averaged over the pictures' parameters first; the mixture has many peaks, not one": _log_density(
+            "you averaged over the images' parameters first; the mixture has many peaks, not one": _log_density(
                 z, mean.mean(dim=0, keepdim=True), logvar.mean(dim=0, keepdim=True)
             )[:, 0],
             "you averaged over the points z; keep one number for each": torch.logsumexp(pairs, dim=0) - math.log(6),
@@ -61,37 +60,54 @@ def check_aggregate(function: Callable[[Tensor, Tensor, Tensor], Tensor], case: 
 
 
 @verdict
-def check_used_dimensions(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 8.2: `function(mean, logvar)` says of each dimension whether the code uses it, bool, shape (k,).
+def check_surgery(function: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]], case: int) -> Verdict:
+    """Exercise 8.2: `function(mean, logvar, z)` gives the two estimates of (8.2), z_i drawn from q(z|x_i).
 
     Example:
-        >>> from aelab.exercises.latent_space import check_used_dimensions
-        >>> check_used_dimensions(lambda mean, logvar: (mean**2).mean(dim=0) > 0.01)
-        Not yet: a constant mean is no information: take the variance, not the mean square
+        >>> import torch
+        >>> from aelab.exercises.latent_space import check_surgery
+        >>> check_surgery(lambda mean, logvar, z: (torch.tensor(0.0), torch.tensor(0.0)))
+        Not yet: the mutual information: the shape is right, but the values differ by up to ...
     """
-    noise, moves = draws(case, (400, 6), (400, 6))
-    scale = torch.tensor([1.0, 0.05, 0.3, 0.0, 0.0, 0.12], dtype=torch.float64).roll(case)
-    mean = scale * moves / moves.std(dim=0)
-    mean[:, 3] += 0.5
-    logvar = torch.tensor([-3.0, 0.0, -1.0, 0.0, -2.0, 0.0], dtype=torch.float64).expand_as(mean)
-    sampled = mean + (0.5 * logvar).exp() * noise
-    value = tensor_answer(function, mean, logvar)
-    if value.dtype != torch.bool:
-        return Verdict(False, f"the result must be True or False for each dimension, got {value.dtype}")
-    expected = mean.var(dim=0) > 0.01
-    return judge(
-        value,
-        expected,
-        "a dimension is used if its mean moves with the pictures.",
+    mean, logvar, noise = draws(case, (30, 2), (30, 2), (30, 2))
+    logvar = 0.5 * logvar - 1
+    z = mean + (0.5 * logvar).exp() * noise
+    pairs = _log_density(z, mean, logvar)
+    own, mixture = pairs.diagonal(), torch.logsumexp(pairs, dim=1) - math.log(30)
+    prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=1)
+    names = "the mutual information and the divergence of q(z) to the prior"
+    first, second = pair(answer(function, mean, logvar, z), names)
+    information = judge(
+        first,
+        (own - mixture).mean(),
+        "",
         {
-            "a constant mean is no information: take the variance, not the mean square": mean.square().mean(0) > 0.01,
-            "these are samples: their variance is near 1 where nothing is said at all": sampled.var(dim=0) > 0.01,
-            "this is the standard deviation; the criterion is on the variance": mean.std(dim=0) > 0.01,
-            "a width below 1 is not enough: ask whether the mean moves": logvar.exp().mean(dim=0) < 0.99,
-            "you took the variance over the dimensions; it is over the pictures": mean.var(dim=1) > 0.01,
-            "these are the unused ones": ~expected,
+            "you forgot log n: q(z) is the mean of the densities": (own - mixture).mean() - math.log(30),
+            "this is the mean KL, the sum of the two": (own - prior).mean(),
+            "this is the KL in closed form, the sum of the two": gaussian_kl(mean, logvar).mean(),
+            "the two have changed places": (mixture - prior).mean(),
+            "the sign is wrong": (mixture - own).mean(),
+            "average over the images": own - mixture,
+            "q(z) leaves z's own image out; it is one of the n": (
+                own - (pairs + torch.diag(torch.full((30,), -torch.inf))).logsumexp(1) + math.log(29)
+            ).mean(),
         },
     )
+    if not information:
+        return Verdict(False, f"the mutual information: {information.message}")
+    divergence = judge(
+        second,
+        (mixture - prior).mean(),
+        "log q(z|x) − log q(z), and log q(z) − log p(z): together the KL term.",
+        {
+            "the sign is wrong": (prior - mixture).mean(),
+            "this is the mean KL, the sum of the two": (own - prior).mean(),
+            "average over the images": mixture - prior,
+            "the constant of the prior, ½ log 2π for each dimension, is missing": (mixture - prior).mean()
+            - math.log(2 * math.pi),
+        },
+    )
+    return divergence if divergence else Verdict(False, f"the divergence of q(z): {divergence.message}")
 
 
 @verdict
@@ -152,7 +168,7 @@ def check_free_bits(function: Callable[[Tensor, Tensor, float], Tensor], case: i
             "you clamped the sum; the allowance of all dimensions together can be used up by one": each.sum(1)
             .mean()
             .clamp(min=4 * free),
-            "you clamped each picture's KL; take the mean over the batch first": each.clamp(min=free).sum(1).mean(),
+            "you clamped each image's KL; take the mean over the batch first": each.clamp(min=free).sum(1).mean(),
             "you clamped from above; the allowance is a floor": each.mean(dim=0).clamp(max=free).sum(),
             "this subtracts the allowance and has the same gradient; give the clamped KL": (each.mean(dim=0) - free)
             .clamp(min=0)
@@ -165,93 +181,34 @@ def check_free_bits(function: Callable[[Tensor, Tensor, float], Tensor], case: i
 
 
 @verdict
-def check_straight_through(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 8.5: `function(z, codebook)` is the nearest entry, with the gradient of the identity, shape (m, d).
+def check_used_dimensions(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
+    """Exercise 8.5: `function(mean, logvar)` says of each dimension whether the code uses it, bool, shape (k,).
 
     Example:
-        >>> import torch
-        >>> from aelab.exercises.latent_space import check_straight_through
-        >>> check_straight_through(lambda z, codebook: codebook[torch.cdist(z, codebook).argmin(dim=1)])
-        Not yet: the entries are right, but no gradient reaches the encoder: argmin has none
+        >>> from aelab.exercises.latent_space import check_used_dimensions
+        >>> check_used_dimensions(lambda mean, logvar: (mean**2).mean(dim=0) > 0.01)
+        Not yet: a constant mean is no information: take the variance, not the mean square
     """
-    z, codebook, weight = draws(case, (7, 3), (5, 3), (7, 3))
-    nearest = torch.cdist(z, codebook).argmin(dim=1)
-    z, codebook = z.requires_grad_(), codebook.requires_grad_()
-    value = tensor_answer(function, z, codebook)
-    entries = codebook.detach()[nearest]
-    outcome = judge(
+    noise, moves = draws(case, (400, 6), (400, 6))
+    scale = torch.tensor([1.0, 0.05, 0.3, 0.0, 0.0, 0.12], dtype=torch.float64).roll(case)
+    mean = scale * moves / moves.std(dim=0)
+    mean[:, 3] += 0.5
+    logvar = torch.tensor([-3.0, 0.0, -1.0, 0.0, -2.0, 0.0], dtype=torch.float64).expand_as(mean)
+    sampled = mean + (0.5 * logvar).exp() * noise
+    value = tensor_answer(function, mean, logvar)
+    if value.dtype != torch.bool:
+        return Verdict(False, f"the result must be True or False for each dimension, got {value.dtype}")
+    expected = mean.var(dim=0) > 0.01
+    return judge(
         value,
-        entries,
-        "forward the entry, backward the identity.",
+        expected,
+        "a dimension is used if its mean moves with the images.",
         {
-            "this is z itself: the decoder has to see the entry": z.detach(),
-            "these are the farthest entries: argmin, not argmax": codebook.detach()[
-                torch.cdist(z, codebook).argmax(dim=1)
-            ],
-            "this is entry minus z; add z": entries - z.detach(),
-            "these are the numbers of the entries; the decoder gets the entries": nearest,
+            "a constant mean is no information: take the variance, not the mean square": mean.square().mean(0) > 0.01,
+            "these are samples: their variance is near 1 where nothing is said at all": sampled.var(dim=0) > 0.01,
+            "this is the standard deviation; the criterion is on the variance": mean.std(dim=0) > 0.01,
+            "a width below 1 is not enough: ask whether the mean moves": logvar.exp().mean(dim=0) < 0.99,
+            "you took the variance over the dimensions; it is over the images": mean.var(dim=1) > 0.01,
+            "these are the unused ones": ~expected,
         },
     )
-    if not outcome:
-        return outcome
-    if not value.requires_grad:
-        return Verdict(False, "the entries are right, but you detached everything: there is no gradient at all")
-    to_z, to_codebook = torch.autograd.grad((value * weight).sum(), (z, codebook), allow_unused=True)
-    if to_z is None or not to_z.any():
-        return Verdict(False, "the entries are right, but no gradient reaches the encoder: argmin has none")
-    if not torch.allclose(to_z, weight):
-        return Verdict(False, "a gradient reaches z, but not that of the identity")
-    if to_codebook is not None and to_codebook.any():
-        return Verdict(False, "the reconstruction pulls at the codebook too; detach the whole step from z to the entry")
-    return outcome
-
-
-@verdict
-def check_surgery(function: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]], case: int) -> Verdict:
-    """Exercise 8.6: `function(mean, logvar, z)` gives the two estimates of (8.2), z_i drawn from q(z|x_i).
-
-    Example:
-        >>> import torch
-        >>> from aelab.exercises.latent_space import check_surgery
-        >>> check_surgery(lambda mean, logvar, z: (torch.tensor(0.0), torch.tensor(0.0)))
-        Not yet: the mutual information: the shape is right, but the values differ by up to ...
-    """
-    mean, logvar, noise = draws(case, (30, 2), (30, 2), (30, 2))
-    logvar = 0.5 * logvar - 1
-    z = mean + (0.5 * logvar).exp() * noise
-    pairs = _log_density(z, mean, logvar)
-    own, mixture = pairs.diagonal(), torch.logsumexp(pairs, dim=1) - math.log(30)
-    prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=1)
-    names = "the mutual information and the divergence of q(z) to the prior"
-    first, second = pair(answer(function, mean, logvar, z), names)
-    information = judge(
-        first,
-        (own - mixture).mean(),
-        "",
-        {
-            "you forgot log n: q(z) is the mean of the densities": (own - mixture).mean() - math.log(30),
-            "this is the mean KL, the sum of the two": (own - prior).mean(),
-            "this is the KL in closed form, the sum of the two": gaussian_kl(mean, logvar).mean(),
-            "the two have changed places": (mixture - prior).mean(),
-            "the sign is wrong": (mixture - own).mean(),
-            "average over the pictures": own - mixture,
-            "q(z) leaves z's own picture out; it is one of the n": (
-                own - (pairs + torch.diag(torch.full((30,), -torch.inf))).logsumexp(1) + math.log(29)
-            ).mean(),
-        },
-    )
-    if not information:
-        return Verdict(False, f"the mutual information: {information.message}")
-    divergence = judge(
-        second,
-        (mixture - prior).mean(),
-        "log q(z|x) − log q(z), and log q(z) − log p(z): together the KL term.",
-        {
-            "the sign is wrong": (prior - mixture).mean(),
-            "this is the mean KL, the sum of the two": (own - prior).mean(),
-            "average over the pictures": mixture - prior,
-            "the constant of the prior, ½ log 2π for each dimension, is missing": (mixture - prior).mean()
-            - math.log(2 * math.pi),
-        },
-    )
-    return divergence if divergence else Verdict(False, f"the divergence of q(z): {divergence.message}")

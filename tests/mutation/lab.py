@@ -129,7 +129,19 @@ MUTANTS: list[Mutant] = [
     *mutants_of(
         'aelab/exercises/latent_space.py',
         'tests/lectures/test_exercises_08.py',
+        ('every image its own mixture', 'expected = torch.logsumexp(pairs, dim=1) - math.log(5)', 'expected = torch.logsumexp(pairs, dim=1)'),
+        ('active by the mean square', 'expected = mean.var(dim=0) > 0.01', 'expected = mean.square().mean(dim=0) > 0.01'),
+    ),
+    *mutants_of(
+        'aelab/exercises/after_the_vae.py',
+        'tests/lectures/test_exercises_09.py',
         ('gradient to the codebook accepted', 'if to_codebook is not None and to_codebook.any():', 'if False:'),
+    ),
+    *mutants_of(
+        'aelab/two_sample.py',
+        'tests/test_two_sample.py',
+        ('asked about what it has learned', '[critic(images[half:].flatten(1))', '[critic(images[:half].flatten(1))'),
+        ('right about one set only', 'torch.cat([scores[0] < 0, scores[1] > 0])', 'scores[0] < 0'),
     ),
     *mutants_of(
         'aelab/exercises/reparameterization.py',
