@@ -14,6 +14,8 @@ PARTS = {  # what has to be read in the drawing, its arrows, and its networks (e
     "codec": ({"$x$", "encoder", "$h$", "$q$", "file", r"$\hat h$", "decoder", r"$\hat x$", "times Δ"}, 7, 2),
     "vae": ({"$x$", "encoder", r"$\mu$", r"$\sigma$", r"$\varepsilon$", "$z$", "decoder", "$p(x|z)$"}, 8, 2),
     "graphical model": ({"$z$", "$x$", "$p(z)$", r"$p_\theta(x|z)$", r"$q_\phi(z|x)$", "$n$"}, 2, 0),
+    "two levels": ({"$z_2$", "$z_1$", "$x$", "$p(z_2)$", r"$q_\phi(z_2|z_1)$", r"$q_\phi(z_1|x)$"}, 4, 0),
+    "latent diffusion": ({"$x$", "encoder", "$z_0$", "$z_1$", "$z_T$", "decoder", r"$\hat x$"}, 10, 2),
 }
 
 

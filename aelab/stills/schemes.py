@@ -23,6 +23,10 @@ WORDS = {
     "ε comes in from outside, z is μ + σ ⊙ ε, and the decoder turns z into p(x|z).",
     "graphical model": "The graphical model: the latent variable z, an open circle, points to the observed image x, "
     "a filled circle, once for each of the n images; dashed, the approximate posterior q points back from x to z.",
+    "two levels": "A model of two levels: the upper latent variable z 2 points to the lower one, z 1, which points to "
+    "the image x; dashed, q points back from x to z 1 and from z 1 to z 2.",
+    "latent diffusion": "Latent diffusion: the encoder turns the image x into the code z 0; a fixed q, dashed, adds "
+    "noise level by level up to z T; a network leads back level by level, and the decoder turns z 0 into x hat.",
 }
 
 
@@ -30,7 +34,7 @@ def scheme(name: str) -> Picture:
     """The drawing of a model.
 
     Args:
-        name: "autoencoder", "denoising", "codec", "vae" or "graphical model".
+        name: "autoencoder", "denoising", "codec", "vae", "graphical model", "two levels" or "latent diffusion".
 
     Returns:
         A `Picture`, with words for who cannot see it.
@@ -199,10 +203,50 @@ def _graphical_model() -> Figure:
     return figure
 
 
+def _two_levels() -> Figure:
+    figure, axes = _canvas(6.0, 1.9)
+    middle, ink = 0.95, _ink()
+    for x, words in ((0.9, "$z_2$"), (3.0, "$z_1$"), (5.1, "$x$")):
+        seen = plt.rcParams["grid.color"] if words == "$x$" else "none"
+        axes.add_patch(Circle((x, middle), 0.32, fc=seen, ec=ink))
+        axes.text(x, middle, words, ha="center", va="center", fontsize=13)
+    for start, end in ((1.24, 2.66), (3.34, 4.76)):
+        _arrow(axes, (start, middle), (end, middle))
+        _arrow(axes, (end + 0.12, middle - 0.24), (start - 0.12, middle - 0.24), dashed=True, bend=-0.22)
+    for x, words in ((0.9, "$p(z_2)$"), (1.95, r"$p_\theta(z_1|z_2)$"), (4.05, r"$p_\theta(x|z_1)$")):
+        _label(axes, x, 1.5 if x < 1 else 1.2, words)
+    for x, words in ((1.95, r"$q_\phi(z_2|z_1)$"), (4.05, r"$q_\phi(z_1|x)$")):
+        _label(axes, x, 0.2, words)
+    return figure
+
+
+def _latent_diffusion() -> Figure:
+    figure, axes = _canvas(8.4, 2.9)
+    high, low, middle = 2.2, 0.7, 1.45
+    _box(axes, 0.4, high, "$x$")
+    _network(axes, 1.6, high, "encoder", narrows=True, hue="C0")
+    _box(axes, 0.4, low, r"$\hat x$")
+    _network(axes, 1.6, low, "decoder", narrows=True, hue="C2")
+    for x, words in ((3.1, "$z_0$"), (4.5, "$z_1$"), (5.9, r"$\cdots$"), (7.6, "$z_T$")):
+        _box(axes, x, middle, words, hue="C0" if x < 4 else None)
+    _arrow(axes, (0.74, high), (1.05, high))
+    _arrow(axes, (2.15, high), (2.74, middle + 0.16))
+    _arrow(axes, (2.74, middle - 0.16), (2.15, low))
+    _arrow(axes, (1.05, low), (0.74, low))
+    for start, end in ((3.44, 4.16), (4.84, 5.56), (6.24, 7.26)):
+        _arrow(axes, (start, middle + 0.14), (end, middle + 0.14), dashed=True)
+        _arrow(axes, (end, middle - 0.14), (start, middle - 0.14))
+    _label(axes, 5.4, 2.25, "fixed: add a little noise", hue="C1")
+    _label(axes, 5.4, 0.65, "learned: take it away again")
+    return figure
+
+
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "autoencoder": _autoencoder,
     "denoising": _denoising,
     "codec": _codec,
     "vae": _vae,
     "graphical model": _graphical_model,
+    "two levels": _two_levels,
+    "latent diffusion": _latent_diffusion,
 }
