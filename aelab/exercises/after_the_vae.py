@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from aelab.exercises.verdict import Verdict, draws, judge, tensor_answer, verdict
+from aelab.exercises.verdict import Verdict, answer, draws, judge, pair, tensor_answer, verdict
 
-__all__ = ["check_straight_through"]
+__all__ = ["check_levels", "check_step_back", "check_straight_through"]
 
 
 @verdict
@@ -50,3 +51,89 @@ def check_straight_through(function: Callable[[Tensor, Tensor], Tensor], case: i
     if to_codebook is not None and to_codebook.any():
         return Verdict(False, "the reconstruction pulls at the codebook too; detach the whole step from z to the entry")
     return outcome
+
+
+@verdict
+def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) -> Verdict:
+    """Exercise 9.2: `function(x, mean, scale)` is log p of each grey level by (9.7), shape (m,), finite everywhere.
+
+    Example:
+        >>> import torch
+        >>> from aelab.exercises.after_the_vae import check_levels
+        >>> check_levels(lambda x, mean, scale: torch.sigmoid((x - mean) / scale).log())
+        Not yet: this is S at the level itself: take S at the upper edge minus S at the lower one
+    """
+    mean, scale = ((0.3, 0.05), (0.7, 0.02))[case]
+    x = torch.tensor([0, 1, 40, 77, 120, 200, 254, 255], dtype=torch.float64) / 255
+    above, below = (x + 1 / 510 - mean) / scale, (x - 1 / 510 - mean) / scale
+    inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+    first, last = x < 1 / 510, x > 509 / 510
+    expected = torch.where(first, F.logsigmoid(above), torch.where(last, F.logsigmoid(-below), inside))
+    middle = (x - mean) / scale
+    density = F.logsigmoid(middle) + F.logsigmoid(-middle) - torch.tensor(scale).log()
+    value = answer(function, x, mean, scale)
+    outcome = judge(
+        value,
+        expected,
+        "the probability of the interval around each level, and the ends take what lies beyond.",
+        {
+            "the lowest and the highest level also get what lies beyond them": inside,
+            "this is the probability; its logarithm is missing": expected.exp(),
+            "this is the log-density; (9.7) is the probability of an interval": density,
+            "the sum over the levels; keep one number for each": expected.sum(),
+            "this is S at the level itself: take S at the upper edge minus S at the lower one": F.logsigmoid(middle),
+        },
+    )
+    if outcome:
+        tight = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float32)
+        far = tensor_answer(function, tight, 0.1, 0.002)
+        if not far.isfinite().all():
+            return Verdict(
+                False,
+                "right where S differs between the edges; far out both are 0 or 1 and the logarithm is not finite: "
+                "use S(a) − S(b) = S(a) S(−b) (1 − e^(b−a)) and logsigmoid",
+            )
+    return outcome
+
+
+@verdict
+def check_step_back(function: Callable[[Tensor, Tensor, float, float], tuple[Tensor, float]], case: int) -> Verdict:
+    """Exercise 9.3: `function(z_t, z_0, before, after)` gives mean and variance of q(z_{t-1} | z_t, z_0).
+
+    Example:
+        >>> from aelab.exercises.after_the_vae import check_step_back
+        >>> check_step_back(lambda z_t, z_0, before, after: (before**0.5 * z_0, 1 - before))
+        Not yet: the mean: this is the mean given z_0 alone; z_t says more
+    """
+    z_t, z_0 = draws(case, (6,), (6,))
+    before, after = ((0.8, 0.6), (0.3, 0.2))[case]
+    keep = after / before  # 1 - b_t
+    gain = keep**0.5 * (1 - before) / (1 - after)
+    mean = before**0.5 * z_0 + gain * (z_t - after**0.5 * z_0)
+    first, second = pair(answer(function, z_t, z_0, before, after), "the mean and the variance")
+    found = judge(
+        first,
+        mean,
+        "",
+        {
+            "this is the mean given z_0 alone; z_t says more": before**0.5 * z_0,
+            "this is the mean given z_t, as if nothing were known of z_0": keep**0.5 * z_t,
+            "the two have changed places: z_t and z_0": before**0.5 * z_t + gain * (z_0 - after**0.5 * z_t),
+            "the way from t − 1 to t keeps the square root of ᾱ_t / ᾱ_{t−1}": before**0.5 * z_0
+            + keep * (1 - before) / (1 - after) * (z_t - after**0.5 * z_0),
+        },
+    )
+    if not found:
+        return Verdict(False, f"the mean: {found.message}")
+    variance = (1 - keep) * (1 - before) / (1 - after)
+    spread = judge(
+        second,
+        torch.tensor(variance, dtype=torch.float64),
+        "two Gaussians that meet at z_{t−1}: what z_0 says and what z_t says.",
+        {
+            "this is b_t, the noise of the step forward; z_0 is known, so less is left": torch.tensor(1 - keep),
+            "this is the variance given z_0 alone": torch.tensor(1 - before),
+            "this is the standard deviation": torch.tensor(variance**0.5),
+        },
+    )
+    return spread if spread else Verdict(False, f"the variance: {spread.message}")

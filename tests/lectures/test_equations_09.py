@@ -72,7 +72,44 @@ def test_equation_9_6_the_best_output_is_the_mean():
     same(output.detach(), images.mean(dim=0), rtol=1e-6, atol=1e-6)
 
 
-def test_equation_9_10_the_divergence_of_a_step_is_a_weighted_squared_error():
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 0.01), (0.4, 0.05), (1.3, 0.7)])
+def test_equation_9_7_a_level_has_the_probability_of_its_interval(mean, scale):
+    """The stable form against the logistic distribution of SciPy; the ends take what lies beyond."""
+    levels = torch.arange(256, **F64) / 255
+    above, below = (levels + 1 / 510 - mean) / scale, (levels - 1 / 510 - mean) / scale
+    stable = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+    stable[0], stable[-1] = F.logsigmoid(above[0]), F.logsigmoid(-below[-1])
+    edges = stats.logistic(mean, scale).cdf([-math.inf, *((levels[:-1] + 1 / 510).tolist()), math.inf])
+    inside = edges[1:] - edges[:-1] > 1e-12  # where the plain difference still has digits
+    same(stable.exp()[inside], torch.as_tensor(edges[1:] - edges[:-1])[inside], rtol=1e-4, atol=1e-14)
+    same(stable.exp().sum(), torch.tensor(1.0, **F64))
+    assert stable.isfinite().all()
+
+
+def test_equation_9_10_two_levels_have_an_elbo_of_their_pair():
+    """One number a level, by integrals: the bound plus its gap, the divergence of the pair, is log p(x)."""
+    x = 0.7
+    lower, upper = stats.norm(0.3, 0.6), (lambda z_1: stats.norm(0.5 * z_1 - 0.1, 0.7))
+    z_1, z_2 = torch.meshgrid(torch.linspace(-6, 6, 1201, **F64), torch.linspace(-7, 7, 1401, **F64), indexing="ij")
+    cell = (12 / 1200) * (14 / 1400)
+    joint = Normal((2 * z_1).sin(), 0.5).log_prob(torch.tensor(x, **F64))  # a decoder that is not linear
+    joint = joint + Normal(z_2.tanh(), 0.8).log_prob(z_1) + Normal(0.0, 1.0).log_prob(z_2)
+    log_px = (joint.logsumexp(dim=(0, 1)) + math.log(cell)).item()
+    log_q1 = torch.as_tensor(lower.logpdf(z_1.numpy()))
+    log_q2 = torch.as_tensor(upper(z_1.numpy()).logpdf(z_2.numpy()))
+    q = (log_q1 + log_q2).exp() * cell
+    gap = (q * (log_q1 + log_q2 - joint)).sum().item() + log_px  # the divergence of q to the posterior of the pair
+    first = (
+        Normal((2 * z_1).sin(), 0.5).log_prob(torch.tensor(x, **F64)) + Normal(z_2.tanh(), 0.8).log_prob(z_1) - log_q1
+    )
+    line, step = z_1[:, 0], 12 / 1200
+    second = kl_divergence(Normal(0.5 * line - 0.1, 0.7), Normal(torch.zeros(()).double(), 1.0))
+    bound = (q * first).sum().item() - (torch.as_tensor(lower.pdf(line.numpy())) * second).sum().item() * step
+    assert gap > 0
+    assert bound + gap == pytest.approx(log_px, abs=1e-6)
+
+
+def test_equation_9_12_the_divergence_of_a_step_is_a_weighted_squared_error():
     """The step back by conditioning a joint Gaussian, not by its formula."""
     schedule = torch.tensor([0.1, 0.2, 0.15, 0.3], **F64)
     kept = (1 - schedule).cumprod(dim=0)
@@ -93,7 +130,7 @@ def conditional():
     return W, u, x, torch.stack([MultivariateNormal(m, W @ W.T + 0.5 * torch.eye(4)).log_prob(x) for m in u])
 
 
-def test_equation_9_7_the_conditional_bound_misses_the_divergence_to_the_posterior(conditional):
+def test_equation_9_8_the_conditional_bound_misses_the_divergence_to_the_posterior(conditional):
     W, u, x, log_px = conditional
     cov = torch.linalg.inv(torch.eye(2) + W.T @ W / 0.5)
     root = draws(2, 2, seed=3)
@@ -110,7 +147,7 @@ def test_equation_9_7_the_conditional_bound_misses_the_divergence_to_the_posteri
         assert bound < log_px[label]
 
 
-def test_equation_9_8_bayes_gives_the_label_back(conditional):
+def test_equation_9_9_bayes_gives_the_label_back(conditional):
     """Against the frequency of each label among draws of (y, x) near the x at hand, in one dimension."""
     p_y, u = torch.tensor([0.6, 0.4]), torch.tensor([-0.5, 1.0])
     generator = torch.Generator().manual_seed(0)
@@ -162,7 +199,7 @@ def test_equation_9_5_a_certain_symbol_is_charged_its_code_length():
     )
 
 
-def test_equation_9_9_many_steps_of_noise_are_one():
+def test_equation_9_11_many_steps_of_noise_are_one():
     schedule = torch.linspace(0.01, 0.3, 12, **F64)
     x, z = torch.tensor([1.5, -0.7], **F64), torch.tensor([1.5, -0.7], **F64).expand(200_000, 2)
     for t, beta in enumerate(schedule):
@@ -171,3 +208,17 @@ def test_equation_9_9_many_steps_of_noise_are_one():
     assert ((z.mean(dim=0) - kept.sqrt() * x).abs() < 5 * (1 - kept).sqrt() / 200_000**0.5).all()
     same(z.var(dim=0), (1 - kept).expand(2), rtol=0.02, atol=0)
     assert abs(z.T.cov()[0, 1]) < 0.01
+
+
+def test_equation_9_13_what_bits_back_adds_is_minus_the_elbo_on_average():
+    """Three codes, two images, all counted: the mean of ℓ under q is −L, and under the posterior −log p(x)."""
+    prior = torch.tensor([0.5, 0.3, 0.2], **F64)
+    likelihood = torch.tensor([[0.9, 0.2, 0.4], [0.1, 0.8, 0.6]], **F64)  # p(x|z), a row for each x
+    q = torch.tensor([[0.6, 0.1, 0.3], [0.2, 0.5, 0.3]], **F64)
+    added = -likelihood.log() - prior.log() + q.log()
+    bound = (q * likelihood.log()).sum(dim=1) - kl_divergence(Categorical(q), Categorical(prior.expand(2, 3)))
+    same((q * added).sum(dim=1), -bound)
+    joint = likelihood * prior
+    posterior = joint / joint.sum(dim=1, keepdim=True)
+    exact = -likelihood.log() - prior.log() + posterior.log()
+    same(exact, -joint.sum(dim=1, keepdim=True).log().expand(2, 3))  # every z costs the same: −log p(x)

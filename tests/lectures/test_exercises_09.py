@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from aelab.exercises import after_the_vae as lecture09
 
@@ -10,7 +11,42 @@ def entries(z, codebook):
     return codebook[torch.cdist(z, codebook).argmin(dim=1)]
 
 
-RIGHT = {"check_straight_through": lambda z, book: z + (entries(z, book) - z).detach()}
+def levels(x, mean, scale, edge=1 / 510):
+    above, below = (x + edge - mean) / scale, (x - edge - mean) / scale
+    log_p = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+    log_p = torch.where(x < 1 / 510, F.logsigmoid(above), log_p)
+    return torch.where(x > 509 / 510, F.logsigmoid(-below), log_p)
+
+
+def naive(x, mean, scale):
+    p = torch.sigmoid((x + 1 / 510 - mean) / scale) - torch.sigmoid((x - 1 / 510 - mean) / scale)
+    p = torch.where(x < 1 / 510, torch.sigmoid((x + 1 / 510 - mean) / scale), p)
+    return torch.where(x > 509 / 510, torch.sigmoid(-(x - 1 / 510 - mean) / scale), p).log()
+
+
+def without_ends(x, mean, scale):
+    above, below = (x + 1 / 510 - mean) / scale, (x - 1 / 510 - mean) / scale
+    return F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+
+
+def log_density(x, mean, scale):
+    middle = (x - mean) / scale
+    return F.logsigmoid(middle) + F.logsigmoid(-middle) - torch.tensor(scale).log()
+
+
+def step_back(z_t, z_0, before, after):
+    """By conditioning the joint Gaussian of z_{t-1} and z_t given z_0."""
+    keep = after / before
+    covariance = keep**0.5 * (1 - before)
+    mean = before**0.5 * z_0 + covariance / (1 - after) * (z_t - after**0.5 * z_0)
+    return mean, (1 - before) - covariance**2 / (1 - after)
+
+
+RIGHT = {
+    "check_straight_through": lambda z, book: z + (entries(z, book) - z).detach(),
+    "check_levels": levels,
+    "check_step_back": step_back,
+}
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -40,5 +76,56 @@ def test_every_check_has_a_right_answer_here():
 )
 def test_mistakes_in_the_straight_through_quantizer(answer, diagnosis):
     verdict = lecture09.check_straight_through(answer)
+    assert not verdict
+    assert diagnosis in verdict.message, verdict.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (naive, "not finite"),
+        (without_ends, "what lies beyond"),
+        (lambda x, m, s: levels(x, m, s).exp(), "logarithm is missing"),
+        (log_density, "this is the log-density;"),
+        (lambda x, m, s: levels(x, m, s).sum(), "keep one number"),
+        (lambda x, m, s: F.logsigmoid((x - m) / s), "S at the level itself"),
+        (lambda x, m, s: levels(x, m, s, edge=1 / 255), "differ by"),
+    ],
+)
+def test_mistakes_in_the_grey_levels(answer, diagnosis):
+    verdict = lecture09.check_levels(answer)
+    assert not verdict
+    assert diagnosis in verdict.message, verdict.message
+
+
+def with_mean(change):
+    return lambda z_t, z_0, b, a: (change(z_t, z_0, b, a), step_back(z_t, z_0, b, a)[1])
+
+
+def with_variance(change):
+    return lambda z_t, z_0, b, a: (step_back(z_t, z_0, b, a)[0], change(b, a, step_back(z_t, z_0, b, a)[1]))
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda z_t, z_0, b, a: z_t, "must be two values"),
+        (with_mean(lambda z_t, z_0, b, a: b**0.5 * z_0), "given z_0 alone"),
+        (with_mean(lambda z_t, z_0, b, a: (a / b) ** 0.5 * z_t), "nothing were known of z_0"),
+        (with_mean(lambda z_t, z_0, b, a: step_back(z_0, z_t, b, a)[0]), "changed places"),
+        (
+            with_mean(
+                lambda z_t, z_0, b, a: b**0.5 * z_0 + a / b * (1 - b) / (1 - a) * (z_t - a**0.5 * z_0),
+            ),
+            "square root",
+        ),
+        (with_mean(lambda z_t, z_0, b, a: z_t + z_0), "differ by"),
+        (with_variance(lambda b, a, v: 1 - a / b), "step forward"),
+        (with_variance(lambda b, a, v: 1 - b), "variance: this is the variance given z_0"),
+        (with_variance(lambda b, a, v: v**0.5), "standard deviation"),
+    ],
+)
+def test_mistakes_in_the_step_back(answer, diagnosis):
+    verdict = lecture09.check_step_back(answer)
     assert not verdict
     assert diagnosis in verdict.message, verdict.message
