@@ -44,6 +44,7 @@ SLIDERS = {
     "ElboGap": {"mean of q": "mean", "width of q": "width"},
     "GaussianKL": {f"{what} of {name}": f"{name}_{what}" for name in "pqr" for what in ("mean", "width")}
     | {"show": "view"},
+    "LatentPlane": {"plane of": "plane", "x": "x", "y": "y"},
     "NaiveMonteCarlo": {"dimension of z": "dimension", "samples": "samples"},
     "RateDistortion": {
         "picture": "picture",
