@@ -204,7 +204,7 @@ function placeInWords({ codes, spacing }, labels, z) {
   if (classes.length > 4) classes.splice(3, 9, "others");
   const where = far > 4 ? "Far from every code" : far > 2 ? "Few codes around" : "Among the codes";
   return (
-    `${where}: the nearest of ${thousands(labels.length)} test digits, a ${labels[around[0][0]]}, ` +
+    `${where}: the nearest of ${thousands(labels.length)} ${f.get("things")}, a ${labels[around[0][0]]}, ` +
     `is ${fmt(far, far < 10 ? 1 : 0)} times as far away as neighbours usually are. ` +
     `The ten nearest: ${classes.join(", ")}.`
   );

@@ -38,6 +38,7 @@ class LatentPlane(Figure):
         x, y: the point.
         ax, ay, bx, by: the ends A and B.
         along: where on the way from A to B the point stands, from 0 to 1.
+        things: what the codes are of, in its words.
 
     Raises:
         ValueError: no planes, an empty set, another shape, NaN, a decoder of another size.
@@ -63,6 +64,7 @@ class LatentPlane(Figure):
     along = Number(0, min=0, max=1)
     planes: t.List = t.List().tag(sync=True)
     labels = t.Bytes().tag(sync=True)
+    things = t.Unicode("test digits").tag(sync=True)
     title = t.Unicode("A plane of digits.").tag(sync=True)
     caption = t.Unicode(
         "Each small number is a test digit that the encoder has put there. Drag the orange point, or let a mouse pass "
@@ -129,9 +131,9 @@ class LatentPlane(Figure):
     def sentence(self) -> str:
         label, far = self.nearest()
         return (
-            f"The codes of {len(self.labels):,} test digits in the plane of the {self.plane}, each drawn as its class, "
-            f"and the digit decoded at a point whose nearest code, a {label}, is {far:.1f} times as far away as "
-            "neighbours usually are; below, eight digits decoded on the way from A to B."
+            f"The codes of {len(self.labels):,} {self.things} in the plane of the {self.plane}, each drawn as its class, "
+            f"and the image decoded at a point whose nearest code, a {label}, is {far:.1f} times as far away as "
+            "neighbours usually are; below, eight images decoded on the way from A to B."
         )
 
     def draw(self) -> Drawing:

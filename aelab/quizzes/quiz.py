@@ -94,7 +94,7 @@ class Quiz(Figure):
     given = t.List(t.Any()).tag(sync=True)
     at = t.Int(0).tag(sync=True)
     title = t.Unicode("Check yourself.").tag(sync=True)
-    caption = t.Unicode("A wrong answer says what it confuses. Nothing is recorded.").tag(sync=True)
+    caption = t.Unicode("If you get one wrong, the feedback explains the mix-up. Nothing is recorded.").tag(sync=True)
 
     def __init__(self, questions: list[dict], **traits: Any) -> None:
         self._source = check(questions)
