@@ -7,12 +7,9 @@ import nbformat
 
 from aelab import quizzes
 
-__all__ = ["AT_STANDARD", "ROOT", "anchors", "asked", "broken_links"]
+__all__ = ["ROOT", "anchors", "asked", "broken_links"]
 
 ROOT = Path(__file__).parents[1]
-# Lectures of the newer form: slides half of which have a picture and whose live figures are read from the back of a
-# room, and pages of at most twenty screens.
-AT_STANDARD = ["01-representation-learning", "02-sparsity", "03-compression", "04-denoising", "07-reparameterization"]
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 

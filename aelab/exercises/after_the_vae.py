@@ -85,13 +85,17 @@ def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) 
         },
     )
     if outcome:
-        tight = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float32)
-        far = tensor_answer(function, tight, 0.1, 0.002)
-        if not far.isfinite().all():
+        tight, narrow = torch.tensor([0.0, 0.2, 0.5, 1.0], dtype=torch.float32), 0.002
+        edges = [(tight.double() + side / 510 - 0.1) / narrow for side in (1, -1)]
+        # far above the mean S(-b) is the whole of it, far below S(a)
+        true = torch.where(tight > 0.1, F.logsigmoid(-edges[1]), F.logsigmoid(edges[0]))
+        true = true + torch.log(-torch.expm1(edges[1] - edges[0])) * ((tight > 0) & (tight < 1))
+        far = tensor_answer(function, tight, 0.1, narrow).double()
+        if not torch.allclose(far, true, rtol=1e-3, atol=1e-2):
             return Verdict(
                 False,
-                "right where S differs between the edges; far out both are 0 or 1 and the logarithm is not finite: "
-                "use S(a) − S(b) = S(a) S(−b) (1 − e^(b−a)) and logsigmoid",
+                "right where S differs between the edges; far out both are 0 or 1 to all digits, and the logarithm of "
+                "their difference is lost: use S(a) − S(b) = S(a) S(−b) (1 − e^(b−a)) and logsigmoid",
             )
     return outcome
 

@@ -35,9 +35,10 @@ def check_aggregate(function: Callable[[Tensor, Tensor, Tensor], Tensor], case: 
         >>> check_aggregate(pooled)
         Not yet: the shape is right, but the values differ by up to ...
     """
-    z, mean, logvar = draws(case, (6, 2), (5, 2), (5, 2))
+    m, n = ((6, 5), (4, 7))[case]
+    z, mean, logvar = draws(case, (m, 2), (n, 2), (n, 2))
     pairs = _log_density(z, mean, logvar)
-    expected = torch.logsumexp(pairs, dim=1) - math.log(5)
+    expected = torch.logsumexp(pairs, dim=1) - math.log(n)
     constant = math.log(2 * math.pi)  # ½ log 2π for each of the two dimensions
     return judge(
         answer(function, z, mean, logvar),
@@ -45,15 +46,15 @@ def check_aggregate(function: Callable[[Tensor, Tensor, Tensor], Tensor], case: 
         "the logarithm of the mean density: a mixture with one component for every image.",
         {
             "this is the mean of the logarithms; the mean belongs inside the logarithm": pairs.mean(dim=1),
-            "log n is missing: it is the mean of the densities, not their sum": expected + math.log(5),
+            "log n is missing: it is the mean of the densities, not their sum": expected + math.log(n),
             "you multiplied the densities: a mixture adds them": pairs.sum(dim=1),
             "this is the density; its logarithm is missing": expected.exp(),
             "the constant ½ log 2π of every dimension is missing": expected + constant,
-            "you took log σ² for log σ": torch.logsumexp(_log_density(z, mean, 2 * logvar), dim=1) - math.log(5),
+            "you took log σ² for log σ": torch.logsumexp(_log_density(z, mean, 2 * logvar), dim=1) - math.log(n),
             "you averaged over the images' parameters first; the mixture has many peaks, not one": _log_density(
                 z, mean.mean(dim=0, keepdim=True), logvar.mean(dim=0, keepdim=True)
             )[:, 0],
-            "you averaged over the points z; keep one number for each": torch.logsumexp(pairs, dim=0) - math.log(6),
+            "you averaged over the points z; keep one number for each": torch.logsumexp(pairs, dim=0) - math.log(m),
             "you averaged over the points z as well; keep one number for each": expected.mean(),
         },
     )
@@ -189,11 +190,11 @@ def check_used_dimensions(function: Callable[[Tensor, Tensor], Tensor], case: in
         >>> check_used_dimensions(lambda mean, logvar: (mean**2).mean(dim=0) > 0.01)
         Not yet: a constant mean is no information: take the variance, not the mean square
     """
-    noise, moves = draws(case, (400, 6), (400, 6))
-    scale = torch.tensor([1.0, 0.05, 0.3, 0.0, 0.0, 0.12], dtype=torch.float64).roll(case)
+    noise, moves = draws(case, (400, 7), (400, 7))
+    scale = torch.tensor([1.0, 0.05, 0.3, 0.0, 0.0, 0.12, 0.08], dtype=torch.float64).roll(case)
     mean = scale * moves / moves.std(dim=0)
     mean[:, 3] += 0.5
-    logvar = torch.tensor([-3.0, 0.0, -1.0, 0.0, -2.0, 0.0], dtype=torch.float64).expand_as(mean)
+    logvar = torch.tensor([-3.0, 0.0, -1.0, 0.0, -2.0, 0.0, -3.0], dtype=torch.float64).expand_as(mean)
     sampled = mean + (0.5 * logvar).exp() * noise
     value = tensor_answer(function, mean, logvar)
     if value.dtype != torch.bool:

@@ -131,8 +131,8 @@ class LatentPlane(Figure):
     def sentence(self) -> str:
         label, far = self.nearest()
         return (
-            f"The codes of {len(self.labels):,} {self.things} in the plane of the {self.plane}, each drawn as its class, "
-            f"and the image decoded at a point whose nearest code, a {label}, is {far:.1f} times as far away as "
+            f"The codes of {len(self.labels):,} {self.things} in the plane of the {self.plane}, each drawn as its "
+            f"class, and the image decoded at a point whose nearest code, a {label}, is {far:.1f} times as far away as "
             "neighbours usually are; below, eight images decoded on the way from A to B."
         )
 

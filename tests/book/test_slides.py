@@ -9,7 +9,6 @@ import pytest
 from aebook.slides import compose, has_deck
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from pages import AT_STANDARD
 
 from .conftest import ROOT, SITE, Reader
 
@@ -101,7 +100,7 @@ def test_a_deck_is_a_lecture(site, name):
     assert len({slide.find(["h1", "h2"]).get_text() for slide in deck}) == len(deck), "two slides of one title"
 
 
-@pytest.mark.parametrize("name", AT_STANDARD)
+@every_deck
 def test_a_slide_is_a_claim_and_a_picture(site, name):
     deck = slides(name)
     pictures = [slide for slide in deck if slide.select(".ae-picture, .ae-room")]
@@ -113,7 +112,7 @@ def test_a_slide_is_a_claim_and_a_picture(site, name):
     assert not [cell.id for cell in shown if "check" in cell.metadata.get("tags", [])]
 
 
-@pytest.mark.parametrize("name", AT_STANDARD)
+@every_deck
 def test_a_live_figure_is_read_from_the_back(screens, bases, name):
     page = show(screens["720p"], bases, name)
     assert min(page.evaluate(LETTERS)) >= 19.9
