@@ -190,9 +190,9 @@ function follow(f, now, moved) {
 
 /**
  * What is said of a place among the codes.
- * @type {(plane: Plane, labels: Uint8Array, z: Point) => string}
+ * @type {(plane: Plane, labels: Uint8Array, z: Point, things: string) => string}
  */
-function placeInWords({ codes, spacing }, labels, z) {
+function placeInWords({ codes, spacing }, labels, z, things) {
   const around = nearest(codes, ...z, 10);
   const far = around[0][1] / spacing;
   /** @type {Record<number, number>} */
@@ -204,7 +204,7 @@ function placeInWords({ codes, spacing }, labels, z) {
   if (classes.length > 4) classes.splice(3, 9, "others");
   const where = far > 4 ? "Far from every code" : far > 2 ? "Few codes around" : "Among the codes";
   return (
-    `${where}: the nearest of ${thousands(labels.length)} ${f.get("things")}, a ${labels[around[0][0]]}, ` +
+    `${where}: the nearest of ${thousands(labels.length)} ${things}, a ${labels[around[0][0]]}, ` +
     `is ${fmt(far, far < 10 ? 1 : 0)} times as far away as neighbours usually are. ` +
     `The ten nearest: ${classes.join(", ")}.`
   );
@@ -257,7 +257,7 @@ export default define({
       decode(plane, z);
       ghost.el.setAttribute("visibility", hover ? "visible" : "hidden");
       if (hover) ghost.set(...hover);
-      say(placeInWords(plane, labels, z));
+      say(placeInWords(plane, labels, z, f.get("things")));
     };
     const opened = String(place(f, "point"));
     let untouched = true; // until then the point asks for a hand
