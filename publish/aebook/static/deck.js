@@ -47,6 +47,7 @@ window.MathJax = {
     const prune = (node) => {
       for (const child of node.children) {
         const inside = kept.filter((part) => child.contains(part));
+        if (child.matches(".ae-controls")) continue; // theirs is decided below
         if (inside.includes(/** @type {HTMLElement} */ (child)) || (child.matches(".ae-tile") && inside.length))
           continue;
         if (inside.length) prune(child);
