@@ -73,7 +73,7 @@ function codePlane(f, { labels, codes }, parent) {
     x: [-REACH, REACH],
     y: [-REACH, REACH],
     aspect: 1,
-    ylabel: "codes of test digits, the two dimensions of most KL",
+    ylabel: "codes, in the two dimensions of most KL",
     margin: { left: 22, right: 4 },
   });
   const scatter = plane.scatter({ name: "codes", labels, opacity: 0.85 });

@@ -93,7 +93,7 @@ function plotOfCodes(f, parent, labels, now) {
     x,
     y,
     aspect: (y[1] - y[0]) / (x[1] - x[0]),
-    ylabel: "Drag the orange point: each place is a picture",
+    ylabel: "Drag the orange point",
     margin: { left: 26, right: 4 },
   });
   const scatter = plot.scatter({ name: "codes", labels });

@@ -127,6 +127,18 @@ def test_a_slide_shows_what_it_names_of_a_figure(screens, bases):
     assert figure.locator("[role=radiogroup]:visible").count() == 1
 
 
+@pytest.mark.parametrize(("module", "control"), [("beta_dial", "β"), ("latent_plane", "from A to B")])
+def test_a_slide_keeps_the_codes_under_their_plot_and_its_control(screens, bases, module, control):
+    page = show(screens["720p"], bases, "08-latent-space")
+    figure = page.locator(f'section .ae-embed[data-module="{module}"]').first
+    figure.evaluate(SHOW)
+    codes = figure.locator('canvas[data-name="codes"]')
+    assert codes.is_visible()
+    drawn = "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"
+    assert codes.evaluate(drawn), "no code is drawn"
+    assert figure.get_by_role("slider", name=control, exact=True).is_visible()
+
+
 @every_deck
 @pytest.mark.parametrize("size", SIZES)
 def test_every_slide_fits_and_asks_nobody(screens, bases, name, size):

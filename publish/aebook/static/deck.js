@@ -48,6 +48,7 @@ window.MathJax = {
       for (const child of node.children) {
         const inside = kept.filter((part) => child.contains(part));
         if (child.matches(".ae-controls")) continue; // theirs is decided below
+        if (child.matches("canvas[aria-hidden=true]")) continue; // codes as digits, under the plot that stays
         if (inside.includes(/** @type {HTMLElement} */ (child)) || (child.matches(".ae-tile") && inside.length))
           continue;
         if (inside.length) prune(child);
