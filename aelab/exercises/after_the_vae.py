@@ -1,5 +1,6 @@
 """Checks for the exercises of lecture 09, after the VAE."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -8,12 +9,51 @@ from torch import Tensor
 
 from aelab.exercises.verdict import Verdict, answer, draws, judge, pair, tensor_answer, verdict
 
-__all__ = ["check_levels", "check_step_back", "check_straight_through"]
+__all__ = ["check_flow", "check_levels", "check_step_back", "check_straight_through"]
+
+
+@verdict
+def check_flow(function: Callable[[Callable[[Tensor], Tensor], Tensor], tuple[Tensor, Tensor]], case: int) -> Verdict:
+    """Exercise 9.1: `function(flow, eps)` gives z and log q(z) by (9.1), each of shape (n,).
+
+    Example:
+        >>> from torch.distributions import Normal
+        >>> from aelab.exercises.after_the_vae import check_flow
+        >>> check_flow(lambda flow, eps: (flow(eps), Normal(0.0, 1.0).log_prob(eps)))
+        Not yet: log q: this is the density of eps; where the flow stretches, q is thinner
+    """
+    (eps,) = draws(case, (9,))
+    line, height, steep, place = ((0.7, 1.5, 2.0, 0.3), (1.3, 0.8, 4.0, -0.5))[case]
+
+    def flow(noise: Tensor) -> Tensor:
+        return line * noise + height * (steep * (noise - place)).tanh()
+
+    slope = line + height * steep * (1 - (steep * (eps - place)).tanh().square())
+    base = -0.5 * (eps.square() + math.log(2 * math.pi))
+    z, log_q = pair(answer(function, flow, eps), "z and log q")
+    found = judge(z, flow(eps), "", {"this is eps; send it through the flow": eps})
+    if not found:
+        return Verdict(False, f"z: {found.message}")
+    density = judge(
+        log_q,
+        base - slope.log(),
+        "the density of the noise, less the logarithm of the stretch.",
+        {
+            "this is the density of eps; where the flow stretches, q is thinner": base,
+            "the sign is wrong: where the flow stretches, q is thinner": base + slope.log(),
+            "the logarithm of the derivative is missing": base - slope,
+            "this is the density; its logarithm is missing": base.exp() / slope,
+            "the base density belongs at eps, not at z": -0.5 * (flow(eps).square() + math.log(2 * math.pi))
+            - slope.log(),
+            "the sum over the draws; keep one number for each": (base - slope.log()).sum(),
+        },
+    )
+    return density if density else Verdict(False, f"log q: {density.message}")
 
 
 @verdict
 def check_straight_through(function: Callable[[Tensor, Tensor], Tensor], case: int) -> Verdict:
-    """Exercise 9.1: `function(z, codebook)` is the nearest entry, with the gradient of the identity, shape (m, d).
+    """Exercise 9.2: `function(z, codebook)` is the nearest entry, with the gradient of the identity, shape (m, d).
 
     Example:
         >>> import torch
@@ -55,7 +95,7 @@ def check_straight_through(function: Callable[[Tensor, Tensor], Tensor], case: i
 
 @verdict
 def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) -> Verdict:
-    """Exercise 9.2: `function(x, mean, scale)` is log p of each grey level by (9.7), shape (m,), finite everywhere.
+    """Exercise 9.3: `function(x, mean, scale)` is log p of each grey level by (9.7), shape (m,), finite everywhere.
 
     Example:
         >>> import torch
@@ -91,7 +131,7 @@ def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) 
         true = torch.where(tight > 0.1, F.logsigmoid(-edges[1]), F.logsigmoid(edges[0]))
         true = true + torch.log(-torch.expm1(edges[1] - edges[0])) * ((tight > 0) & (tight < 1))
         far = tensor_answer(function, tight, 0.1, narrow).double()
-        if not torch.allclose(far, true, rtol=1e-3, atol=1e-2):
+        if far.shape != true.shape or not torch.allclose(far, true, rtol=1e-3, atol=1e-2):
             return Verdict(
                 False,
                 "right where S differs between the edges; far out both are 0 or 1 to all digits, and the logarithm of "
@@ -102,7 +142,7 @@ def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) 
 
 @verdict
 def check_step_back(function: Callable[[Tensor, Tensor, float, float], tuple[Tensor, float]], case: int) -> Verdict:
-    """Exercise 9.3: `function(z_t, z_0, before, after)` gives mean and variance of q(z_{t-1} | z_t, z_0).
+    """Exercise 9.4: `function(z_t, z_0, before, after)` gives mean and variance of q(z_{t-1} | z_t, z_0).
 
     Example:
         >>> from aelab.exercises.after_the_vae import check_step_back

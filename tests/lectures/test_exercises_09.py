@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.distributions import Normal
 
 from aelab.exercises import after_the_vae as lecture09
 
@@ -42,7 +43,24 @@ def step_back(z_t, z_0, before, after):
     return mean, (1 - before) - covariance**2 / (1 - after)
 
 
+def flow_density(flow, eps, sign=-1.0):
+    eps = eps.clone().requires_grad_()
+    z = flow(eps)
+    (slope,) = torch.autograd.grad(z.sum(), eps)
+    return z.detach(), (Normal(0.0, 1.0).log_prob(eps) + sign * slope.log()).detach()
+
+
+def slope_of(flow, eps):
+    eps = eps.clone().requires_grad_()
+    return torch.autograd.grad(flow(eps).sum(), eps)[0]
+
+
+def base(eps):
+    return Normal(0.0, 1.0).log_prob(eps)
+
+
 RIGHT = {
+    "check_flow": flow_density,
     "check_straight_through": lambda z, book: z + (entries(z, book) - z).detach(),
     "check_levels": levels,
     "check_step_back": step_back,
@@ -129,5 +147,25 @@ def with_variance(change):
 )
 def test_mistakes_in_the_step_back(answer, diagnosis):
     verdict = lecture09.check_step_back(answer)
+    assert not verdict
+    assert diagnosis in verdict.message, verdict.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (lambda f, e: f(e), "must be two values"),
+        (lambda f, e: (e, flow_density(f, e)[1]), "z: this is eps"),
+        (lambda f, e: (f(e), base(e)), "density of eps"),
+        (lambda f, e: flow_density(f, e, sign=1.0), "sign"),
+        (lambda f, e: (f(e), base(e) - slope_of(f, e)), "derivative is missing"),
+        (lambda f, e: (f(e), flow_density(f, e)[1].exp()), "its logarithm is missing"),
+        (lambda f, e: (f(e), base(f(e)) - slope_of(f, e).log()), "at eps, not at z"),
+        (lambda f, e: (f(e), flow_density(f, e)[1].sum()), "keep one number"),
+        (lambda f, e: (f(e), e), "differ by"),
+    ],
+)
+def test_mistakes_in_the_density_of_a_flow(answer, diagnosis):
+    verdict = lecture09.check_flow(answer)
     assert not verdict
     assert diagnosis in verdict.message, verdict.message
