@@ -93,6 +93,14 @@ def check_straight_through(function: Callable[[Tensor, Tensor], Tensor], case: i
     return outcome
 
 
+def _grey_levels(x: Tensor, mean: float, scale: float) -> tuple[Tensor, Tensor]:
+    """log p of each level by (9.7), finite everywhere; and the same without what lies beyond the ends."""
+    above, below = (x + 1 / 510 - mean) / scale, (x - 1 / 510 - mean) / scale
+    inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+    first, last = x < 1 / 510, x > 509 / 510
+    return torch.where(first, F.logsigmoid(above), torch.where(last, F.logsigmoid(-below), inside)), inside
+
+
 @verdict
 def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) -> Verdict:
     """Exercise 9.3: `function(x, mean, scale)` is log p of each grey level by (9.7), shape (m,), finite everywhere.
@@ -105,10 +113,7 @@ def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) 
     """
     mean, scale = ((0.3, 0.05), (0.7, 0.02))[case]
     x = torch.tensor([0, 1, 40, 77, 120, 200, 254, 255], dtype=torch.float64) / 255
-    above, below = (x + 1 / 510 - mean) / scale, (x - 1 / 510 - mean) / scale
-    inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
-    first, last = x < 1 / 510, x > 509 / 510
-    expected = torch.where(first, F.logsigmoid(above), torch.where(last, F.logsigmoid(-below), inside))
+    expected, inside = _grey_levels(x, mean, scale)
     middle = (x - mean) / scale
     density = F.logsigmoid(middle) + F.logsigmoid(-middle) - torch.tensor(scale).log()
     value = answer(function, x, mean, scale)
@@ -126,10 +131,7 @@ def check_levels(function: Callable[[Tensor, float, float], Tensor], case: int) 
     )
     if outcome:
         tight, narrow = torch.tensor([0.0, 0.2, 0.5, 1.0], dtype=torch.float32), 0.002
-        edges = [(tight.double() + side / 510 - 0.1) / narrow for side in (1, -1)]
-        # far above the mean S(-b) is the whole of it, far below S(a)
-        true = torch.where(tight > 0.1, F.logsigmoid(-edges[1]), F.logsigmoid(edges[0]))
-        true = true + torch.log(-torch.expm1(edges[1] - edges[0])) * ((tight > 0) & (tight < 1))
+        true, _ = _grey_levels(tight.double(), 0.1, narrow)
         far = tensor_answer(function, tight, 0.1, narrow).double()
         if far.shape != true.shape or not torch.allclose(far, true, rtol=1e-3, atol=1e-2):
             return Verdict(

@@ -64,7 +64,7 @@ class LatentPlane(Figure):
     along = Number(0, min=0, max=1)
     planes: t.List = t.List().tag(sync=True)
     labels = t.Bytes().tag(sync=True)
-    things = t.Unicode("test digits").tag(sync=True)
+    things = t.Unicode("test digits").tag(sync=True, words=True)
     title = t.Unicode("A plane of digits.").tag(sync=True)
     caption = t.Unicode(
         "Each small number is a test digit that the encoder has put there. Drag the orange point, or let a mouse pass "

@@ -81,6 +81,12 @@ def _network(axes: Axes, x: float, y: float, words: str, *, narrows: bool, hue: 
     axes.text(x, y, words, ha="center", va="center_baseline", fontsize=10.5)
 
 
+def _variable(axes: Axes, x: float, y: float, words: str, *, seen: bool) -> None:
+    """A variable of a graphical model: a circle, filled if it is observed."""
+    axes.add_patch(Circle((x, y), 0.3, fc=plt.rcParams["grid.color"] if seen else "none", ec=_ink()))
+    axes.text(x, y, words, ha="center", va="center", fontsize=13)
+
+
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], *, dashed: bool = False, bend: float = 0):
     style = FancyArrowPatch(
         start,
@@ -190,11 +196,8 @@ def _graphical_model() -> Figure:
     plate.set_edgecolor(plt.rcParams["xtick.color"])
     axes.add_patch(plate)
     _label(axes, 2.6, 0.32, "$n$")
-    ink = _ink()
-    axes.add_patch(Circle((1.4, 1.68), 0.3, fc="none", ec=ink))
-    axes.add_patch(Circle((1.4, 0.6), 0.3, fc=plt.rcParams["grid.color"], ec=ink))
-    axes.text(1.4, 1.68, "$z$", ha="center", va="center", fontsize=13)
-    axes.text(1.4, 0.6, "$x$", ha="center", va="center", fontsize=13)
+    _variable(axes, 1.4, 1.68, "$z$", seen=False)
+    _variable(axes, 1.4, 0.6, "$x$", seen=True)
     _arrow(axes, (1.4, 1.37), (1.4, 0.92))
     _arrow(axes, (1.62, 0.82), (1.62, 1.46), dashed=True, bend=0.5)
     _label(axes, 0.86, 1.14, r"$p_\theta(x|z)$")
@@ -205,11 +208,9 @@ def _graphical_model() -> Figure:
 
 def _two_levels() -> Figure:
     figure, axes = _canvas(6.0, 1.9)
-    middle, ink = 0.95, _ink()
+    middle = 0.95
     for x, words in ((0.9, "$z_2$"), (3.0, "$z_1$"), (5.1, "$x$")):
-        seen = plt.rcParams["grid.color"] if words == "$x$" else "none"
-        axes.add_patch(Circle((x, middle), 0.32, fc=seen, ec=ink))
-        axes.text(x, middle, words, ha="center", va="center", fontsize=13)
+        _variable(axes, x, middle, words, seen=words == "$x$")
     for start, end in ((1.24, 2.66), (3.34, 4.76)):
         _arrow(axes, (start, middle), (end, middle))
         _arrow(axes, (end + 0.12, middle - 0.24), (start - 0.12, middle - 0.24), dashed=True, bend=-0.22)

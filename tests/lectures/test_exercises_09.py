@@ -12,22 +12,25 @@ def entries(z, codebook):
     return codebook[torch.cdist(z, codebook).argmin(dim=1)]
 
 
-def levels(x, mean, scale, edge=1 / 510):
-    above, below = (x + edge - mean) / scale, (x - edge - mean) / scale
-    log_p = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
-    log_p = torch.where(x < 1 / 510, F.logsigmoid(above), log_p)
+def edges(x, mean, scale, edge=1 / 510):
+    return (x + edge - mean) / scale, (x - edge - mean) / scale
+
+
+def without_ends(x, mean, scale, **how):
+    above, below = edges(x, mean, scale, **how)
+    return F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+
+
+def levels(x, mean, scale, **how):
+    above, below = edges(x, mean, scale, **how)
+    log_p = torch.where(x < 1 / 510, F.logsigmoid(above), without_ends(x, mean, scale, **how))
     return torch.where(x > 509 / 510, F.logsigmoid(-below), log_p)
 
 
 def naive(x, mean, scale):
-    p = torch.sigmoid((x + 1 / 510 - mean) / scale) - torch.sigmoid((x - 1 / 510 - mean) / scale)
-    p = torch.where(x < 1 / 510, torch.sigmoid((x + 1 / 510 - mean) / scale), p)
-    return torch.where(x > 509 / 510, torch.sigmoid(-(x - 1 / 510 - mean) / scale), p).log()
-
-
-def without_ends(x, mean, scale):
-    above, below = (x + 1 / 510 - mean) / scale, (x - 1 / 510 - mean) / scale
-    return F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
+    above, below = (side.sigmoid() for side in edges(x, mean, scale))
+    p = torch.where(x < 1 / 510, above, above - below)
+    return torch.where(x > 509 / 510, 1 - below, p).log()
 
 
 def log_density(x, mean, scale):

@@ -304,7 +304,8 @@ class Figure(anywidget.AnyWidget):
         return [name for name in self.traits(sync=True) if name not in inherited and not name.startswith("_")]
 
     def __repr__(self) -> str:
-        values = {name: getattr(self, name) for name in self._own() if name not in ("title", "caption", "things")}
+        words = ("title", "caption", *self.trait_names(words=True))  # not the state of the figure
+        values = {name: getattr(self, name) for name in self._own() if name not in words}
         short = [f"{name}={value!r}" for name, value in values.items() if isinstance(value, (bool, int, float, str))]
         return f"{type(self).__name__}({', '.join(short)})"
 
