@@ -2,7 +2,6 @@
 
 from copy import deepcopy
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -11,7 +10,6 @@ from figure_samples import PIXELS, dial, vaes
 from torch import nn
 
 from aelab import figures
-from aelab.figures.kit.base import MIME
 
 
 def turned(model, beta):
@@ -122,16 +120,3 @@ def test_filters_keep_half_a_step_of_their_own_scale_and_dead_units_cost_nothing
     assert len(figure.weights) == 5 * 784
     np.testing.assert_array_equal(page["activations"], codes)
     np.testing.assert_allclose(page["biases"], biases, rtol=1e-6)
-
-
-def test_the_page_gets_the_figure_and_the_kernel_gets_the_box():
-    says = "a slider of Python's moves the target."
-    box = figures.InKernel(figures.BernoulliKL(rho=0.3), ipywidgets.FloatSlider(), says=says)
-    bundle = box._repr_mimebundle_()
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
-    assert bundle[MIME]["state"]["rho"] == 0.3
-    assert bundle[MIME]["kernel"] == says
-    assert bundle["text/plain"] == "InKernel(BernoulliKL(rho=0.3, rho_hat=0.06), FloatSlider)"
-    for controls, got in (([], "NoneType"), ([3], "int")):
-        with pytest.raises(TypeError, match=f"controls must be widgets, at least one, got {got}"):
-            figures.InKernel(figures.BernoulliKL(), *controls, says=says)

@@ -124,8 +124,6 @@ def test_labels_of_another_kind_are_refused(make, bad):
         (lambda: figures.frames(print, [1], label="x", alt="A line."), "2 to 40"),
         (lambda: figures.frames(print, [1, 2], label="", alt="A line."), "name what the slider sets"),
         (lambda: figures.frames(print, [1, 2], label="x", alt="A line.", start=0.5), "an integer from 0 to 1"),
-        (lambda: figures.InKernel(figures.BernoulliKL(), says="x"), "controls"),
-        (lambda: figures.InKernel(5, says="x"), "a Figure of aelab.figures"),
     ],
 )
 def test_refusals_name_the_argument_what_it_takes_and_what_it_got(make, words):

@@ -7,7 +7,6 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 from figure_samples import sparse
-from ipywidgets import FloatSlider
 from PIL import Image
 
 from aelab import figures, quizzes
@@ -51,14 +50,6 @@ def test_first_the_picture_then_the_live_figure(outputs):
     assert picture["text/plain"] == repr(figure)
     assert set(live) == {WIDGET, MIME}
     assert live[MIME]["state"]["rho"] == 0.3
-
-
-def test_of_a_figure_with_controls_it_is_the_figure(outputs):
-    box = figures.InKernel(figures.BernoulliKL(rho=0.3), FloatSlider(), says="a slider moves the target.")
-    picture, live = outputs(box)
-    assert BeautifulSoup(picture["text/html"], "html.parser").select_one("img")["alt"] == box.figure.sentence()
-    assert live[WIDGET]["model_id"] == box.model_id
-    assert live[MIME]["kernel"]
 
 
 def test_of_questions_it_is_the_questions(outputs):

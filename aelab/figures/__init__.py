@@ -15,7 +15,6 @@ from pkgutil import iter_modules
 
 from aelab.figures.frames import Frames, frames
 from aelab.figures.kit.base import Figure
-from aelab.figures.kit.live import InKernel
 
 if "google.colab" in sys.modules:  # Colab shows third-party widgets only when told to
     from google.colab import output
@@ -28,4 +27,4 @@ for _module in iter_modules(__path__):
         if isinstance(_value, type) and issubclass(_value, Figure) and _value.in_gallery and _value is not Figure:
             FIGURES[_name] = globals()[_name] = _value
 
-__all__ = ["FIGURES", "Figure", "Frames", "InKernel", "frames", *sorted(set(FIGURES) - {"Frames"})]
+__all__ = ["FIGURES", "Figure", "Frames", "frames", *sorted(set(FIGURES) - {"Frames"})]

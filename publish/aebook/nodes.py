@@ -14,7 +14,6 @@ from scour import scour
 PICTURE = "application/x-aecore-picture+json"
 FIGURE = "application/x-aecore-figure+json"
 SAVED = "application/x-aecore-saved+json"
-KERNEL = "In a live kernel (Colab, JupyterLab), "
 # A third of matplotlib's SVG is digits below a hundredth of a pixel, names that nothing refers to, and line breaks.
 SLIM = scour.parse_args(
     [
@@ -87,13 +86,11 @@ def figure_html(payload: dict, site: Path, root: str) -> str:
     still = picture.get("html") or f'<div class="ae-still">{picture_html(picture, site, root)}</div>'
     moves = "your answers are checked here" if "html" in picture else "this figure moves under your hand"
     sentence = f'{escape(picture["alt"])}<span class="ae-no-print"> With JavaScript, {moves}.</span>'
-    kernel = f'<p class="ae-kernel">{escape(KERNEL + payload["kernel"])}</p>' if payload.get("kernel") else ""
     asked = f'data-needs="{" ".join(dict.fromkeys(needs))}" ' if needs else ""
     return (
         f'<div class="output ae-embed" data-module="{escape(payload["module"])}" {asked}'
         f'style="--ae-wide:{wide}px;--ae-narrow:{narrow}px"><script type="application/json">{state}</script>'
-        f'<div class="ae-mount"><div class="ae-stand">{still}<p class="ae-sentence">{sentence}</p></div></div>{kernel}'
-        "</div>\n"
+        f'<div class="ae-mount"><div class="ae-stand">{still}<p class="ae-sentence">{sentence}</p></div></div></div>\n'
     )
 
 

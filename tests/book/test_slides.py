@@ -202,7 +202,7 @@ def test_the_keys_of_a_lecturer(screens, bases, name):
 
 def test_a_figure_moves_under_the_mouse_where_it_is_drawn_larger(screens, bases):
     page = show(screens["1080p"], bases, "06-elbo")
-    figure = page.locator('.ae-embed[data-module="elbo_gap"]')
+    figure = page.locator('.ae-embed[data-module="elbo_gap"]').first
     figure.evaluate(SHOW)
     handle = figure.locator(".ae-handle .ae-hit").first
     box = handle.bounding_box()

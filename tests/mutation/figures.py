@@ -29,12 +29,6 @@ MUTANTS: list[Mutant] = [
         ('seeds that count from their successor', '+ np.uint64(seed)', '+ np.uint64(seed + 1)'),
     ),
     *mutants_of(
-        KIT + 'live.py',
-        NUMBERS,
-        ('the page not told what a kernel adds', 'MIME: {**figure[MIME], "kernel": self.says}', 'MIME: figure[MIME]'),
-        ('a box without controls', 'for control in controls or (None,):', 'for control in controls:'),
-    ),
-    *mutants_of(
         KIT + 'saved.py',
         'tests/test_saved.py',
         ('the words of another figure hidden', 'data-saved="{figure._saved}"', 'data-saved="{type(figure)._saved}"'),

@@ -334,7 +334,7 @@ class Figure(anywidget.AnyWidget):
         return Picture(self.draw, alt=self.sentence()).data()
 
     def _ipython_display_(self) -> None:
-        show(self, self)
+        show(self)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from aelab.stills.picture import image_html, png
 
 if TYPE_CHECKING:
-    from ipywidgets import DOMWidget
-
     from aelab.figures.kit.base import Figure
 
 __all__ = ["SAVED", "saved", "show"]
@@ -37,15 +35,14 @@ def saved(figure: Figure) -> dict:
     return {"text/plain": repr(figure), "text/html": html, SAVED: {}}
 
 
-def show(widget: DOMWidget, figure: Figure) -> None:
+def show(figure: Figure) -> None:
     """Two outputs: the picture of the figure, and the live widget.
 
     One output with both would not do: JupyterLab takes the widget also where nothing is left of it.
     """
     from IPython.display import display
 
-    picture, bundle = saved(figure), widget._repr_mimebundle_()
-    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    picture, (data, metadata) = saved(figure), figure._repr_mimebundle_()
     live = {kind: value for kind, value in data.items() if kind != "text/plain"}  # the picture has it already
     display(picture, raw=True)
     display(live, raw=True, metadata=metadata)
