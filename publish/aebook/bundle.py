@@ -6,18 +6,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+import tempfile
+from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["bundle", "esbuild", "node", "sources", "style", "write_modules"]
+__all__ = ["bundle", "esbuild", "kernels", "node", "sources", "style", "write_modules"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (ROOT / "aelab" / "figures", ROOT / "aelab" / "quizzes")
 HOST = Path(__file__).parent / "static" / "host.js"
 PACKAGES = ROOT / "node_modules"
+TRAIN = ROOT / "aelab" / "figures" / "kit" / "train"
 LICENCE = PACKAGES / "d3-shape" / "LICENSE"  # that of all of d3, whose parts end up in what is bundled
 
 
@@ -55,6 +59,21 @@ def esbuild(*arguments: str | Path, source: str | None = None, folder: Path = RO
     return node(script, *options, *arguments, source=source, folder=folder)
 
 
+def kernels() -> bytes:
+    """`kernels.wat`, by which figures train a network, compiled to WebAssembly."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "kernels.wasm"
+        node(PACKAGES / "wabt" / "bin" / "wat2wasm", TRAIN / "kernels.wat", "-o", target)
+        return target.read_bytes()
+
+
+def _built() -> list[str]:
+    """The names of `built.d.ts` and what stands in their place: the compiled kernels, and the program of the worker."""
+    compiled = json.dumps(b64encode(kernels()).decode())
+    program = json.dumps(esbuild(TRAIN / "worker.js", "--format=iife"))
+    return [f"--define:AE_KERNELS={compiled}", f"--define:AE_WORKER={program}"]
+
+
 def bundle(paths: Iterable[Path] | None = None) -> str:
     """One classic script for the whole book: a `type=module` script would be blocked by CORS on `file://`.
 
@@ -66,7 +85,7 @@ def bundle(paths: Iterable[Path] | None = None) -> str:
     lines = [f'import {path.stem} from "{path.as_posix()}";' for path in found]
     start = f"host({{ {', '.join(path.stem for path in found)} }});"
     entry = "\n".join([f'import {{ host }} from "{HOST.as_posix()}";', *lines, start])
-    return f"/*! with parts of d3:\n{LICENCE.read_text('utf-8')}*/\n{esbuild('--format=iife', source=entry)}"
+    return f"/*! with parts of d3:\n{LICENCE.read_text('utf-8')}*/\n{esbuild('--format=iife', *_built(), source=entry)}"
 
 
 def style() -> str:
@@ -79,7 +98,7 @@ def style() -> str:
 def write_modules(folder: Path, paths: Iterable[Path] | None = None, *options: str) -> None:
     """Write one ES module a figure, which needs no other file; with "--watch" again and again, until stdin ends."""
     found = sources() if paths is None else list(paths)
-    esbuild(*found, "--format=esm", f"--outdir={folder}", "--entry-names=[name]", *options)
+    esbuild(*found, "--format=esm", *_built(), f"--outdir={folder}", "--entry-names=[name]", *options)
     shutil.copyfile(LICENCE, folder / "LICENSE-d3")
 
 
