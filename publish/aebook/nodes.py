@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import posixpath
+from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from pathlib import Path
 
 from docutils import nodes as base
 from scour import scour
+
+from aelab.figures.kit.assets import ASSETS
 
 PICTURE = "application/x-aecore-picture+json"
 FIGURE = "application/x-aecore-figure+json"
@@ -62,6 +65,14 @@ def picture_html(data: dict, site: Path, root: str, modes=("light", "dark")) -> 
     return "".join(parts)
 
 
+def _asset(name: str, site: Path, root: str) -> list[str]:
+    """Data that all figures share: its name in the page, and the script that brings it when a figure asks."""
+    text = b64encode(ASSETS[name]()).decode()
+    key = sha256(text.encode()).hexdigest()[:24]
+    script = f'(window.aeData ??= {{}})["{key}"] = "{text}";\n'
+    return [key, f"{root}/_static/aedata/{_once(site / '_static' / 'aedata', script, '.js')}"]
+
+
 def figure_html(payload: dict, site: Path, root: str) -> str:
     """The figure's state, and the place where it is mounted, in which a picture and a sentence stand until it is.
 
@@ -86,9 +97,11 @@ def figure_html(payload: dict, site: Path, root: str) -> str:
     still = picture.get("html") or f'<div class="ae-still">{picture_html(picture, site, root)}</div>'
     moves = "your answers are checked here" if "html" in picture else "this figure moves under your hand"
     sentence = f'{escape(picture["alt"])}<span class="ae-no-print"> With JavaScript, {moves}.</span>'
+    later = {name: _asset(name, site, root) for name in payload.get("assets", ())}
+    kept = f"data-assets='{escape(json.dumps(later))}' " if later else ""
     asked = f'data-needs="{" ".join(dict.fromkeys(needs))}" ' if needs else ""
     return (
-        f'<div class="output ae-embed" data-module="{escape(payload["module"])}" {asked}'
+        f'<div class="output ae-embed" data-module="{escape(payload["module"])}" {asked}{kept}'
         f'style="--ae-wide:{wide}px;--ae-narrow:{narrow}px"><script type="application/json">{state}</script>'
         f'<div class="ae-mount"><div class="ae-stand">{still}<p class="ae-sentence">{sentence}</p></div></div></div>\n'
     )

@@ -20,7 +20,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     // biome-ignore lint/security/noGlobalEval: the tests say what to run
     const run = globalThis.eval(code);
-    console.log(JSON.stringify({ value: run(await import(file), ...values) }, replace));
+    console.log(JSON.stringify({ value: await run(await import(file), ...values) }, replace));
   } catch (error) {
     console.log(JSON.stringify({ error: /** @type {Error} */ (error).message }));
   }

@@ -16,6 +16,7 @@ import numpy as np
 import traitlets as t
 from numpy.typing import DTypeLike
 
+from aelab.figures.kit.assets import ASSETS
 from aelab.figures.kit.saved import show
 from aelab.stills import style
 from aelab.stills.picture import Picture
@@ -268,6 +269,7 @@ class Figure(anywidget.AnyWidget):
     module: str = ""
     height: tuple[int, int] = (420, 620)
     in_gallery: bool = True
+    assets: tuple[str, ...] = ()  # names of data that all figures share; it asks for them when a reader wants them
     title = t.Unicode().tag(sync=True)
     caption = t.Unicode().tag(sync=True)
     _css = t.Unicode().tag(sync=True)
@@ -298,6 +300,12 @@ class Figure(anywidget.AnyWidget):
                 "can be reached, or in a checkout run `make environment`, and restart Python"
             )
         super().__init__(**traits)
+        self.on_msg(self._answer)
+
+    def _answer(self, _: Any, content: Any, buffers: Any) -> None:
+        """Send the data that the page asks for."""
+        if isinstance(content, dict) and (name := content.get("asset")) in self.assets:
+            self.send({"asset": name}, buffers=[ASSETS[name]()])
 
     def _own(self) -> list[str]:
         inherited = set(anywidget.AnyWidget.class_trait_names())
@@ -345,5 +353,6 @@ class Figure(anywidget.AnyWidget):
             "height": self.height,
             "state": self.state(),
             "picture": self.still(),
+            "assets": list(self.assets),
         }
         return {**data, "text/plain": repr(self), MIME: figure}, metadata

@@ -27,10 +27,11 @@ export function scatter(plot, { name, labels, opacity = 0.8 }) {
     context.scale(ratio, ratio);
     Object.assign(context, { textAlign: "center", textBaseline: "middle", globalAlpha: opacity });
     context.font = "9px sans-serif";
+    const ink = `rgb(${plot.stage.colour("ink")})`; // of what has no class
     const colours = DIGIT_HUES.map((hue) => `rgb(${plot.stage.colour(hue)})`);
     for (let i = 0; i < labels.length; i++) {
-      context.fillStyle = colours[labels[i]];
-      context.fillText(String(labels[i]), plot.across(points[2 * i]), plot.up(points[2 * i + 1]));
+      context.fillStyle = colours[labels[i]] || ink;
+      context.fillText(labels[i] > 9 ? "•" : String(labels[i]), plot.across(points[2 * i]), plot.up(points[2 * i + 1]));
     }
   };
   return { el, set };

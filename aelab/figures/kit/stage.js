@@ -1,6 +1,8 @@
 // A figure's stage: its place in the page, its traits, and what is drawn when one of them changes.
+import { askPython } from "./asset.js";
 import * as controls from "./controls.js";
 import { h, onTheme, reducedMotion } from "./dom.js";
+import { bytes } from "./maths.js";
 import { Plot } from "./plot.js";
 import * as rasters from "./raster.js";
 
@@ -12,6 +14,8 @@ import * as rasters from "./raster.js";
  * @property {(event: string, listener: () => void) => void} on
  * @property {(event: string, listener: () => void) => void} off
  * @property {() => void} save_changes
+ * @property {(name: string) => Promise<ArrayBufferView>} [asset] data that all figures share: the page has it, else Python
+ * @property {(content: any) => void} [send]
  */
 
 export class Stage {
@@ -70,6 +74,15 @@ export class Stage {
     if (value === undefined || value === null || (typeof value === "number" && !Number.isFinite(value)))
       throw new Error(`${name} must be a finite number, got ${value}`);
     return value;
+  }
+
+  /**
+   * Data that all figures share, when they are wanted: asset("digits").
+   * @param {string} name
+   * @returns {Promise<Uint8Array<ArrayBuffer>>}
+   */
+  async asset(name) {
+    return bytes(await (this.model.asset ? this.model.asset(name) : askPython(this.model, name)));
   }
 
   /**

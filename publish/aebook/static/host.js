@@ -32,9 +32,10 @@ function revive(value) {
 
 /**
  * @param {Record<string, any>} state
+ * @param {Record<string, [key: string, address: string]>} assets data that figures share, and where they lie
  * @returns {Model}
  */
-function createModel(state) {
+function createModel(state, assets) {
   /** @type {Map<string, (() => void)[]>} */
   const listeners = new Map();
   /** @param {string} event */
@@ -53,6 +54,14 @@ function createModel(state) {
         heard(event).filter((other) => other !== listener),
       ),
     save_changes() {},
+    async asset(name) {
+      const [key, address] = assets[name];
+      await fetchData(address).catch(() => {
+        asked.delete(address); // another press may find it
+        throw new Error(`the ${name} did not arrive`);
+      });
+      return decode(/** @type {Record<string, string>} */ (window.aeData)[key]);
+    },
   };
 }
 
@@ -70,7 +79,10 @@ function mount(modules, embed) {
     const name = embed.dataset.module || "";
     const module = modules[name];
     if (!module) throw new Error(`module must be one of ${Object.keys(modules).join(", ")}, got ${name}`);
-    const model = createModel(revive(JSON.parse(embed.querySelector("script")?.textContent || "{}")));
+    const model = createModel(
+      revive(JSON.parse(embed.querySelector("script")?.textContent || "{}")),
+      JSON.parse(embed.dataset.assets || "{}"),
+    );
     Object.assign(embed, { aeModel: model });
     end = module.render({ model, el: box });
   } catch (error) {

@@ -15,6 +15,7 @@ import { Session, toUnit } from "./session.js";
  *   | { order: "go", running: boolean }
  *   | { order: "once" }
  *   | { order: "back", step: number }
+ *   | { order: "test", test: Images }
  *   | { order: "take", ask: number }
  * )} Order
  */
@@ -78,6 +79,7 @@ export function serve(tell, slice) {
       else if (order.order === "go") session.go(order.running);
       else if (order.order === "once") session.once();
       else if (order.order === "back") session.back(order.step);
+      else if (order.order === "test") session.see(toUnit(order.test.pixels));
       else tell({ news: "weights", ask: order.ask, weights: session.engine.take() });
       wake();
     });

@@ -17,6 +17,7 @@ import { engine } from "./engine.js";
  * @property {Run} run
  * @property {number} seed
  * @property {Linear[] | null} [weights] to begin with; drawn if left out
+ * @property {number} [every] milliseconds from one look to the next, at least
  */
 /** @typedef {{ error: number, kl: number[], penalty: number }} Measured */
 /**
@@ -24,6 +25,7 @@ import { engine } from "./engine.js";
  * @typedef {object} Look
  * @property {number} step
  * @property {number} epoch
+ * @property {boolean} trained whether it has trained since the look before
  * @property {Measured & { loss: number }} train what its own loss said, a mean since the look before
  * @property {Measured} test on the test images, with the loss as it ought to be
  * @property {{ encoder: number, decoder: number }} gradients their lengths in the last step
@@ -35,10 +37,8 @@ import { engine } from "./engine.js";
  */
 
 export const BATCH = 100;
-export const SHOWN = 8; // images that are reconstructed, and samples
+export const SHOWN = 8; // images that are reconstructed; twice as many samples
 const KEPT = 24; // states; of twice as many every second is left out
-const EVERY = 150; // milliseconds from one look to the next, at least
-
 /** @type {(seed: number, part: number, at: number) => ReturnType<typeof rng>} of its own for every part and step */
 const dice = (seed, part, at) =>
   rng((Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(at + 1, 0x85ebca6b) ^ Math.imul(part + 1, 0xc2b2ae35)) >>> 0);
@@ -89,11 +89,19 @@ export class Session {
    * @param {(problem: { step: number, back: number }) => void} warn the loss is no number any more: it went back
    * @param {() => number} now milliseconds
    */
-  constructor({ train, test }, { shape, run, seed, weights = null }, code, tell, warn, now = () => performance.now()) {
+  constructor(
+    { train, test },
+    { shape, run, seed, weights = null, every = 150 },
+    code,
+    tell,
+    warn,
+    now = () => performance.now(),
+  ) {
     this.train = train;
     this.test = test;
     this.run = run;
     this.seed = seed;
+    this.every = every;
     this.tell = tell;
     this.warn = warn;
     this.now = now;
@@ -208,14 +216,15 @@ export class Session {
       yield;
     }
     if (![test.error, ...test.kl].every(Number.isFinite)) return null;
-    this.engine.decode(normals(SHOWN * latent, dice(0, 5, latent)), SHOWN);
-    const samples = this.engine.pictures(SHOWN, this.run.likelihood);
+    this.engine.decode(normals(2 * SHOWN * latent, dice(0, 5, latent)), 2 * SHOWN);
+    const samples = this.engine.pictures(2 * SHOWN, this.run.likelihood);
     const { steps, ...sums } = this.sum;
     const mean = (/** @type {number} */ total) => (steps ? total / steps : 0);
     const step = this.engine.steps();
     const look = {
       step,
       epoch: (step * BATCH) / this.count,
+      trained: steps > 0,
       train: { loss: mean(sums.loss), error: mean(sums.error), kl: sums.kl.map(mean), penalty: mean(sums.penalty) },
       test,
       gradients: this.gradients,
@@ -254,8 +263,14 @@ export class Session {
     }
     if (!this.running) return false;
     this.advance();
-    if (!this.looking && this.now() - (this.looked || 0) > EVERY) this.looking = this.look();
+    if (!this.looking && this.now() - (this.looked || 0) > this.every) this.looking = this.look();
     return true;
+  }
+
+  /** @param {Float32Array} test other test images */
+  see(test) {
+    this.test = test;
+    this.looking = this.look();
   }
 
   /** @param {boolean} running */
