@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import safetensors.torch
 import torch
 import traitlets as t
-from torch import nn
 
 import aecore as ae
-from aelab.figures.kit.assets import TEST, TRAIN
 from aelab.figures.kit.base import Figure, Number, OneOf, Whole
-from aelab.stills.style import ink_colormap
+from aelab.figures.kit.trainable import ACTIVATIONS, EPOCHS, SHOWN, fitted, images, networks, scene, taken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -22,35 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["TrainVAE"]
 
 BUGS = ("none", "no gradient", "mean", "sign", "log σ")
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
-DRAWN = 10  # epochs behind the still picture
-SHOWN = 8  # pictures in a row
-
-
-def images(split: str) -> torch.Tensor:
-    """The digits that the page trains on, "train", or tests with, "test": shape (n, 784)."""
-    return ae.mnist(split)[0][: TRAIN if split == "train" else TEST].flatten(1)
 
 
 @lru_cache(maxsize=8)
-def trained(latent: int, hidden: int, likelihood: str, sigma: float, beta: float, activation: str) -> ae.VAE:
-    """The same network, trained by aecore on the same digits: what the still picture shows."""
-    state = torch.get_rng_state()
-    try:
-        torch.manual_seed(0)
-        vae = untrained(latent, hidden, likelihood, sigma, beta, activation)
-        ae.start_at_mean(vae, images("train"))
-        ae.fit(vae, images("train"), epochs=DRAWN, batch_size=100, lr=1e-3, device="cpu", seed=0, progress=False)
-    finally:
-        torch.set_rng_state(state)
-    return vae
-
-
-def untrained(latent: int, hidden: int, likelihood: str, sigma: float, beta: float, activation: str) -> ae.VAE:
-    """The network of the figure, as `aecore` has it."""
-    kind = ACTIVATIONS[activation]
-    encoder, decoder = ae.mlp([784, hidden, 2 * latent], kind), ae.mlp([latent, hidden, 784], kind)
-    return ae.VAE(encoder, decoder, likelihood, sigma, beta)
+def _trained(latent: int, hidden: int, likelihood: str, sigma: float, beta: float, activation: str) -> ae.VAE:
+    network = partial(ae.mlp, activation=ACTIVATIONS[activation])
+    encoder, decoder = partial(network, [784, hidden, 2 * latent]), partial(network, [latent, hidden, 784])
+    return fitted(ae.VAE, encoder, decoder, likelihood, sigma, beta)
 
 
 class TrainVAE(Figure):
@@ -79,9 +53,9 @@ class TrainVAE(Figure):
         TraitError: a number out of its range.
 
     Example:
-        >>> figure = TrainVAE(beta=4, latent=2)
-        >>> figure
-        TrainVAE(activation='relu', anneal=False, beta=4.0, breaks=False, bug='none', hidden=128, latent=2, ...)
+        >>> figure = TrainVAE(beta=4, latent=3)
+        >>> figure.beta, figure.latent, figure.bug
+        (4.0, 3, 'none')
     """
 
     module = "train_vae"
@@ -100,14 +74,21 @@ class TrainVAE(Figure):
     seed = Whole(0, min=0, max=2**31)
     given = t.Bytes().tag(sync=True)
     weights = t.Bytes().tag(sync=True)
-    title = t.Unicode("Train it here.").tag(sync=True)
+    title = t.Unicode("A VAE, trained here.").tag(sync=True)
     caption = t.Unicode(
         "Press Train and watch the plane of codes form. Change β, the latent dimensions or the learning rate while it "
-        "trains; go back in time; begin anew with Reset. It trains in this page alone, a minute at a press."
+        "trains; go back in time; begin anew with Reset. Nothing leaves this page. A minute after each press, and out "
+        "of sight, it stops by itself."
     ).tag(sync=True)
 
     def __init__(self, model: ae.VAE | None = None, **traits: Any) -> None:
-        super().__init__(**{**({} if model is None else _taken(model)), **traits})
+        found: dict[str, Any] = {}
+        if model is not None:
+            if not isinstance(model, ae.VAE):
+                raise TypeError(f"model must be an aecore.VAE, got {type(model).__name__}")
+            kind = {"likelihood": model.likelihood, "sigma": model.sigma, "beta": model.beta}
+            found = {**taken(model), **kind, "latent": model.latent_dim}
+        super().__init__(**{**found, **traits})
 
     def trained_model(self) -> ae.VAE:
         """What the reader has trained, as an `aecore.VAE`.
@@ -118,14 +99,8 @@ class TrainVAE(Figure):
         file = self.weights or self.given
         if not file:
             raise ValueError("weights must be there, got none: press Train, then Pause")
-        tensors = safetensors.torch.load(file)
-        kind = ACTIVATIONS[self.activation]
-        networks = []
-        for name in ("encoder", "decoder"):
-            keys = [key for key in tensors if key.startswith(name) and key.endswith("weight")]
-            parts = [tensors[key] for key in sorted(keys, key=lambda key: int(key.split(".")[1]))]
-            networks.append(ae.mlp([parts[0].shape[1], *(len(part) for part in parts)], kind))
-        vae = ae.VAE(networks[0], networks[1], self.likelihood, self.sigma, self.beta)
+        tensors, encoder, decoder = networks(file, self.activation)
+        vae = ae.VAE(encoder, decoder, self.likelihood, self.sigma, self.beta)
         vae.load_state_dict(tensors)
         return vae
 
@@ -133,71 +108,27 @@ class TrainVAE(Figure):
     def example(cls) -> TrainVAE:
         return cls(breaks=True)
 
-    def _still_model(self) -> ae.VAE:
+    def _shown(self) -> ae.VAE:
+        """The model of the still picture: the reader's, or one that aecore trained."""
         if self.weights or self.given:
             return self.trained_model()
-        return trained(self.latent, self.hidden, self.likelihood, self.sigma, self.beta, self.activation)
+        return _trained(self.latent, self.hidden, self.likelihood, self.sigma, self.beta, self.activation)
 
     def sentence(self) -> str:
-        vae, test = self._still_model(), images("test")
         with torch.no_grad():
-            parts = vae.elbo_parts(test, generator=torch.Generator().manual_seed(0))
+            parts = self._shown().elbo_parts(images("test"), generator=torch.Generator().manual_seed(0))
         kl = float(parts["kl"].mean())
         elbo = float(parts["log_prob"].mean()) - kl
-        what = "A VAE" if self.weights or self.given else f"A VAE after {DRAWN} epochs on {TRAIN:,} digits"
+        after = "" if self.weights or self.given else f" after {EPOCHS} epochs on 5,000 digits"
         return (
-            f"{what}, with {self.latent} latent dimension{'s' * (self.latent > 1)}: the codes of test digits, coloured "
-            "by class, and beside them digits, their reconstructions, and new ones. Its ELBO on test digits is "
-            f"{elbo:.0f} nats, with a KL term of {kl:.0f}."
+            f"A VAE with {self.latent} latent dimension{'s' * (self.latent > 1)}{after}: the codes of test digits, "
+            "each written as its class, and beside them digits, their reconstructions, and new ones. The ELBO on test "
+            f"digits is {elbo:.0f} nats, with a KL term of {kl:.1f}."
         )
 
     def draw(self) -> Drawing:
-        from matplotlib import pyplot as plt
-
-        vae, test = self._still_model(), images("test")
-        labels = ae.mnist("test")[1][:500].numpy()
+        vae, test = self._shown(), images("test")
         with torch.no_grad():
-            codes = vae.posterior(test[:500])[0].numpy()
-            rows = [test[:SHOWN], vae(test[:SHOWN]), vae.sample(SHOWN, generator=torch.Generator().manual_seed(0))]
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), width_ratios=(1.15, 1))
-        a, b = np.sort(np.argsort(-codes.var(axis=0))[:2]) if codes.shape[1] > 1 else (0, 0)
-        up = labels if a == b else codes[:, b]
-        left.scatter(codes[:, a], up, c=[f"C{label % 6}" for label in labels], s=8)
-        left.set_title("codes of test digits")
-        sheet = torch.cat([torch.cat(list(row.view(-1, 28, 28)), dim=1) for row in rows])
-        right.imshow(sheet, cmap=ink_colormap(), vmin=0, vmax=1)
-        right.set_yticks([14, 42, 70], ["digits", "reconstructed", "new"])
-        right.set_xticks([])
-        return figure
-
-
-def _taken(model: ae.VAE) -> dict[str, Any]:
-    """The traits of a model."""
-    if not isinstance(model, ae.VAE):
-        raise TypeError(f"model must be an aecore.VAE, got {type(model).__name__}")
-    kinds = {type(part) for part in model.modules()} - {
-        ae.VAE,
-        nn.Sequential,
-        nn.Flatten,
-        nn.Unflatten,
-    }
-    activations = [name for name, kind in ACTIVATIONS.items() if kind in kinds]
-    if kinds - {nn.Linear, *ACTIVATIONS.values()} or len(activations) > 1:
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise ValueError(
-            f"model must be of linear layers with ReLU or Tanh between them, as aecore.mlp makes it, got {names}"
-        )
-    linear = [part for part in model.encoder.modules() if isinstance(part, nn.Linear)]
-    tensors = {name: value.detach().float().cpu().contiguous() for name, value in model.state_dict().items()}
-    last = [part for part in model.decoder.modules() if isinstance(part, nn.Linear)][-1]
-    if (linear[0].in_features, last.out_features) != (784, 784):
-        raise ValueError(f"model must be from 784 values to 784, got {linear[0].in_features} and {last.out_features}")
-    return {
-        "given": safetensors.torch.save(tensors),
-        "latent": model.latent_dim,
-        "hidden": linear[0].out_features,
-        "likelihood": model.likelihood,
-        "sigma": model.sigma,
-        "beta": model.beta,
-        "activation": activations[0] if activations else "relu",
-    }
+            codes, back = vae.posterior(test)[0], vae(test[:SHOWN])
+        new = vae.sample(SHOWN, generator=torch.Generator().manual_seed(0))
+        return scene(codes, {"test digits": test[:SHOWN], "reconstructed": back, "new": new})

@@ -220,8 +220,8 @@ EVALUATED = """(m, shape, settings, weights, x, eps, count) => {
   engine.put(weights.map(([weight, bias]) => ({ weight: floats(weight), bias: floats(bias) })));
   const before = engine.save();
   const terms = engine.evaluate(floats(x), count, eps && floats(eps), settings);
-  const codes = engine.codes(count);
   const pictures = engine.pictures(count, settings.likelihood);
+  const codes = engine.codes(floats(x), count);
   engine.decode(codes, count);
   const after = engine.save();
   const same = before.parameters.every((v, i) => v === after.parameters[i]);

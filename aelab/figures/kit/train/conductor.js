@@ -143,6 +143,7 @@ export function conductor(f, { start, show, changed }) {
     pause,
     begin,
     use,
+    wake,
     async train() {
       if (mood === "loading" || !(await wake())) return;
       since = performance.now();

@@ -108,6 +108,13 @@ export function engine(shape, room, code) {
     return Math.sqrt(total);
   };
 
+  /** @type {(count: number, noise: Numbers | null, bug: string) => void} codes of the images at `input` */
+  function encode(count, noise, bug) {
+    through(encoding, input, count);
+    if (vae) terms.reparameterize(f, top.y, z, latent, count, noise, bug);
+    else f.copyWithin(z, top.y, top.y + count * latent);
+  }
+
   /**
    * The loss of the images at `input`. What the network computes for them stands in `f` afterwards, and if `wanted`
    * the gradient of the decoder's output.
@@ -115,9 +122,7 @@ export function engine(shape, room, code) {
    */
   function measure(target, count, noise, settings, wanted) {
     const { likelihood, sigma, beta, bug } = settings;
-    through(encoding, input, count);
-    if (vae) terms.reparameterize(f, top.y, z, latent, count, noise, bug);
-    else f.copyWithin(z, top.y, top.y + count * latent);
+    encode(count, noise, bug);
     through(decoding, z, count);
     const [d, scale] = [wanted ? out.dy : -1, (bug === "mean" ? 1 / pixels : 1) / count];
     let error = 0;
@@ -175,8 +180,12 @@ export function engine(shape, room, code) {
       adam(settings.rate / (1 - 0.9 ** steps), Math.sqrt(1 - 0.999 ** steps));
       return { ...found, encoder: norm(encoding), decoder: norm(decoding) };
     },
-    /** @type {(count: number) => Float32Array} the codes that were decoded last: for a VAE draws, or μ without noise */
-    codes: (count) => f.slice(z, z + count * latent),
+    /** @type {(x: Numbers, count: number) => Float32Array} codes; of a VAE μ */
+    codes(x, count) {
+      load(x, x, count, null);
+      encode(count, null, "none");
+      return f.slice(z, z + count * latent);
+    },
     /** @type {(count: number, likelihood: string) => Float32Array} the pictures that were decoded last */
     pictures(count, likelihood) {
       const pictures = f.slice(out.y, out.y + count * pixels);

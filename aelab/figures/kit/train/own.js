@@ -1,7 +1,7 @@
 // The reader's own data and models: read from a file, saved to one. Nothing leaves the page.
 import { h } from "../dom.js";
 import { picture, table } from "./files.js";
-import { model, write } from "./safetensors.js";
+import { model } from "./safetensors.js";
 
 /** @typedef {import("../stage.js").Stage} Stage */
 /** @typedef {import("./conductor.js").Data} Data */
@@ -46,12 +46,11 @@ export function inFront(images, others) {
  * @param {object} options
  * @param {ReturnType<typeof import("./conductor.js").conductor>} options.team
  * @param {"vae" | "autoencoder"} options.kind
- * @param {() => Record<string, string>} options.words that a saved file says of its model
- * @param {() => number} options.deep how many layers encode
+ * @param {() => Promise<Uint8Array<ArrayBuffer>>} options.file the model as it is, to be saved
  * @param {(found: ReturnType<typeof model>) => void} options.load takes a model that was read
  * @param {(words: string) => void} options.say
  */
-export function own(f, { team, kind, words, deep, load, say }) {
+export function own(f, { team, kind, file, load, say }) {
   /** @param {File[]} files */
   const take = async (files) => {
     const [first] = files;
@@ -92,9 +91,8 @@ export function own(f, { team, kind, words, deep, load, say }) {
   f.controls.append(input);
   f.button({ label: "Your own images or model", parent: bar, onclick: () => input.click() });
   const save = async () => {
-    const weights = await team.weights();
-    const file = write(weights, deep(), words());
-    const address = URL.createObjectURL(new Blob([file]));
+    if (!(await team.wake())) return;
+    const address = URL.createObjectURL(new Blob([await file()]));
     h("a", { href: address, download: `${kind}.safetensors` }).click();
     URL.revokeObjectURL(address);
   };

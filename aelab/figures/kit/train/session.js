@@ -31,13 +31,17 @@ import { engine } from "./engine.js";
  * @property {{ encoder: number, decoder: number }} gradients their lengths in the last step
  * @property {Float32Array} codes of the test images: μ
  * @property {Float32Array} pictures the first test images as they are reconstructed
- * @property {Float32Array} samples of codes from N(0, I) that stay the same
+ * @property {Float32Array} samples of a VAE: decoded codes from N(0, I) that stay the same; of an autoencoder: the first
+ *   test images with noise, and what becomes of them
+ * @property {number} passed how much of that noise's energy comes out of an autoencoder again
  * @property {number[]} states the steps that it can go back to
  * @property {boolean} running
  */
 
 export const BATCH = 100;
 export const SHOWN = 8; // images that are reconstructed; twice as many samples
+const DISTURBED = 0.3; // standard deviation of the noise that a network is tried with
+const SHARE = 3; // at least so many times as long as a look takes is trained after it
 const KEPT = 24; // states; of twice as many every second is left out
 /** @type {(seed: number, part: number, at: number) => ReturnType<typeof rng>} of its own for every part and step */
 const dice = (seed, part, at) =>
@@ -45,6 +49,16 @@ const dice = (seed, part, at) =>
 
 /** @type {(count: number, draw: { normal: () => number }) => Float32Array} */
 const normals = (count, draw) => Float32Array.from({ length: count }, draw.normal);
+
+/** @type {(clean: Float32Array, draw: ReturnType<typeof rng>, run: { noise: string, level: number }) => Float32Array} */
+function spoilt(clean, draw, { noise, level }) {
+  if (noise === "none" || level === 0) return clean;
+  const masked = noise === "masking";
+  return clean.map((value) => (masked ? (draw.uniform() < level ? 0 : value) : value + level * draw.normal()));
+}
+
+/** @type {(a: Float32Array, b: Float32Array) => number} of the difference */
+const energy = (a, b) => a.reduce((total, value, i) => total + (value - b[i]) ** 2, 0);
 
 /**
  * The initial weights of torch's linear layers; the last bias makes the network begin at the mean image.
@@ -116,6 +130,8 @@ export class Session {
     this.epoch = -1; // of `order`
     this.running = false;
     this.looked = Number.NEGATIVE_INFINITY;
+    this.began = 0; // the look
+    this.rest = every; // from one look to the next
     this.begun = 0; // the size of the first loss
     this.sum = nothing();
     this.gradients = { encoder: 0, decoder: 0 };
@@ -127,7 +143,13 @@ export class Session {
   fresh() {
     this.sum = nothing();
     this.gradients = { encoder: 0, decoder: 0 };
+    this.glance();
+  }
+
+  /** Look from now on. */
+  glance() {
     this.looking = this.look();
+    this.began = this.now();
   }
 
   /** The images of step `step` (from 0), the input with its noise, and ε: the same whenever it is asked. */
@@ -149,15 +171,7 @@ export class Session {
       target.set(this.train.subarray(image * pixels, (image + 1) * pixels), i * pixels);
     }
     const draw = dice(this.seed, 2, step);
-    return { target, x: this.spoilt(target, draw), eps: normals(BATCH * latent, draw) };
-  }
-
-  /** @type {(clean: Float32Array, draw: ReturnType<typeof rng>) => Float32Array} */
-  spoilt(clean, draw) {
-    const { noise, level } = this.run;
-    if (noise === "none" || level === 0) return clean;
-    const masked = noise === "masking";
-    return clean.map((value) => (masked ? (draw.uniform() < level ? 0 : value) : value + level * draw.normal()));
+    return { target, x: spoilt(target, draw, this.run), eps: normals(BATCH * latent, draw) };
   }
 
   /** One step of training. */
@@ -204,11 +218,12 @@ export class Session {
     for (let at = 0; at < count; at += BATCH) {
       const part = Math.min(BATCH, count - at);
       const x = this.test.subarray(at * pixels, (at + part) * pixels);
-      const input = this.spoilt(x, dice(0, 3, at));
-      this.engine.evaluate(input, part, null, proper, x); // once at μ: what is seen of it
-      codes.set(this.engine.codes(part), at * latent);
-      if (at === 0) pictures = this.engine.pictures(Math.min(SHOWN, part), this.run.likelihood);
-      yield;
+      const input = spoilt(x, dice(0, 3, at), this.run);
+      codes.set(this.engine.codes(x, part), at * latent);
+      if (at === 0) {
+        this.engine.evaluate(x, part, null, proper); // at μ
+        pictures = this.engine.pictures(Math.min(SHOWN, part), this.run.likelihood);
+      }
       const found = this.engine.evaluate(input, part, normals(part * latent, dice(0, 4, at)), proper, x);
       test.error += (found.error * part) / count;
       test.penalty += (found.penalty * part) / count;
@@ -216,8 +231,7 @@ export class Session {
       yield;
     }
     if (![test.error, ...test.kl].every(Number.isFinite)) return null;
-    this.engine.decode(normals(2 * SHOWN * latent, dice(0, 5, latent)), 2 * SHOWN);
-    const samples = this.engine.pictures(2 * SHOWN, this.run.likelihood);
+    const { samples, passed } = this.engine.shape.kind === "vae" ? this.drawn() : this.disturbed();
     const { steps, ...sums } = this.sum;
     const mean = (/** @type {number} */ total) => (steps ? total / steps : 0);
     const step = this.engine.steps();
@@ -231,11 +245,36 @@ export class Session {
       codes,
       pictures,
       samples,
+      passed,
       states: this.keep(),
       running: this.running,
     };
     this.sum = nothing();
     return look;
+  }
+
+  /** New images of a VAE, of codes that stay the same. */
+  drawn() {
+    const count = 2 * SHOWN;
+    this.engine.decode(normals(count * this.latent, dice(0, 5, this.latent)), count);
+    return { samples: this.engine.pictures(count, this.run.likelihood), passed: 0 };
+  }
+
+  /** An autoencoder's answer to noise: that which it trains with, or else Gaussian noise. */
+  disturbed() {
+    const { pixels, run } = this;
+    const count = Math.min(BATCH, this.test.length / pixels);
+    const clean = this.test.subarray(0, count * pixels);
+    const other = run.noise === "none" || run.level === 0 ? { noise: "gaussian", level: DISTURBED } : run;
+    const noisy = spoilt(clean, dice(0, 6, 0), other);
+    const answers = [clean, noisy].map((x) => {
+      this.engine.evaluate(x, count, null, run);
+      return this.engine.pictures(count, "");
+    });
+    const samples = new Float32Array(2 * SHOWN * pixels);
+    samples.set(noisy.subarray(0, Math.min(SHOWN, count) * pixels));
+    samples.set(answers[1].subarray(0, Math.min(SHOWN, count) * pixels), SHOWN * pixels);
+    return { samples, passed: energy(answers[1], answers[0]) / energy(noisy, clean) };
   }
 
   /** Keep the state there is; the first and the last always stay. */
@@ -256,6 +295,7 @@ export class Session {
       if (done) {
         this.looking = null;
         this.looked = this.now();
+        this.rest = Math.max(this.every, SHARE * (this.looked - this.began));
         if (value) this.tell(value);
         else this.retreat();
       }
@@ -263,20 +303,20 @@ export class Session {
     }
     if (!this.running) return false;
     this.advance();
-    if (!this.looking && this.now() - (this.looked || 0) > this.every) this.looking = this.look();
+    if (!this.looking && this.now() - this.looked > this.rest) this.glance();
     return true;
   }
 
   /** @param {Float32Array} test other test images */
   see(test) {
     this.test = test;
-    this.looking = this.look();
+    this.glance();
   }
 
   /** @param {boolean} running */
   go(running) {
     this.running = running;
-    if (!running && !this.looking) this.looking = this.look();
+    if (!running && !this.looking) this.glance();
     if (running) this.looked = Number.NEGATIVE_INFINITY; // the first step is seen at once
   }
 
@@ -284,7 +324,7 @@ export class Session {
   once() {
     this.running = false;
     this.advance();
-    this.looking = this.look();
+    this.glance();
   }
 
   /**

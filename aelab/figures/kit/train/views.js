@@ -123,34 +123,37 @@ export function plane(f, { parent, labels, count }) {
 /**
  * Curves of one quantity over the epochs, for training and for test images.
  * @param {Stage} f
- * @param {{ name: string, ylabel: string, parent: HTMLElement, least: number, of: (part: Part) => number }} options
- *   `least`: how much the axis shows in any case
+ * @param {{ name: string, ylabel: string, parent: HTMLElement, least: number, of: (part: Part) => number } |
+ *   { name: string, ylabel: string, parent: HTMLElement, least: number, tried: (look: Look) => number }} options
+ *   `least`: how much the axis shows in any case; `tried`: what is measured on test images alone
  */
-export function curves(f, { name, ylabel, parent, least, of }) {
+export function curves(f, { name, ylabel, parent, least, ...what }) {
+  const tests = (/** @type {Look} */ look) => ("of" in what ? what.of(look.test) : what.tried(look));
+  const trains = (/** @type {Look} */ look) => ("of" in what && look.trained ? what.of(look.train) : Number.NaN);
   const right = { margin: { left: 42, right: 38 } };
   const axes = { x: /** @type {Limits} */ ([0, 1]), y: /** @type {Limits} */ ([0, least]), xlabel: "epoch" };
   const plot = f.plot({ name, label: ylabel, parent, ylabel, height: 150, ...axes, ...right });
   const train = plot.line({ name: "train", hue: "orange", width: 1.5 });
   const test = plot.line({ name: "test", hue: "blue" });
-  const ends = plot.ends([
-    ["test", "blue"],
-    ["train", "orange"],
-  ]);
+  /** @type {[string, string][]} */
+  const names = [["test", "blue"]];
+  if ("of" in what) names.push(["train", "orange"]);
+  const ends = plot.ends(names);
   /** @type {Look[]} */
   let seen = [];
   const paint = () => {
     if (!seen.length) return;
     const epochs = seen.map(({ epoch }) => epoch);
-    const tested = seen.map((look) => of(look.test));
-    const trained = seen.map((look) => (look.trained ? of(look.train) : Number.NaN));
+    const tested = seen.map(tests);
+    const trained = seen.map(trains);
     const all = [...tested, ...trained].filter(Number.isFinite);
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const room = Math.max(0, least - (high - low)) / 2 + 0.05 * (high - low);
     plot.limits({ x: [0, Math.max(1, Math.ceil(epochs[epochs.length - 1]))], y: [low - room, high + room] });
     train.set(epochs, trained);
     test.set(epochs, tested);
-    const last = trained.findLast(Number.isFinite);
-    ends.set([tested[tested.length - 1], last ?? tested[tested.length - 1]]);
+    const last = tested[tested.length - 1];
+    ends.set([last, trained.findLast(Number.isFinite) ?? last].slice(0, names.length));
   };
   f.draw([], paint);
   return {
