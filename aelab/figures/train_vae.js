@@ -12,7 +12,7 @@ const BETAS = [0, 0.25, 0.5, 1, 2, 4, 8, 16, 32];
 const LATENTS = [1, 2, 3, 4, 6, 8, 12, 16];
 const RATES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1];
 const GROWING = 500; // steps, ten epochs, over which β may grow
-const USED = 0.05; // nats: a dimension with less says nothing
+const USED = 0.1; // nats: a dimension with less says nothing
 
 /** @type {(look: Look) => number} the ELBO of test images, in nats, whatever β is */
 const elbo = ({ test }) => -test.error - sum(test.kl);

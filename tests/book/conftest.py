@@ -14,7 +14,7 @@ from aebook.fonts import LATE
 from project import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build" / "html"))
+SITE = Path(os.environ.get("BOOK_SITE", ROOT / "_build" / "html")).resolve()
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -91,9 +91,13 @@ class Reader:
         self.page = self.context.new_page()
         self.requests, self.problems = [], []
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         self.page.on("console", lambda said: said.type == "error" and self.problems.append(f"console: {said.text}"))
+
+    def _failed(self, request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # by the reader, who went on to the next page
+            self.problems.append(f"failed: {request.url}")
 
     def open(self, address: str):
         self.requests.clear()

@@ -160,7 +160,7 @@ export function conductor(f, { start, show, changed }) {
     /** @param {number} step */
     back(step) {
       team?.order({ order: "back", step });
-      if (mood === "running") become("paused");
+      become("paused");
     },
     /**
      * Other test images, for the model as it is.

@@ -27,7 +27,7 @@ export function divide(images) {
 }
 
 /**
- * The images in front of those there are, which move up; as many as before.
+ * The images in the place of the first of those there are.
  * @param {Data["test"]} images
  * @param {Data["test"]} others
  * @returns {Data["test"]}
@@ -78,15 +78,20 @@ export function own(f, { team, kind, file, load, say }) {
       say(`${count === 1 ? "Your image stands" : `${count} images of yours stand`} first among the test images.`);
     }
   };
+  const wrong = h("p", { class: "ae-error", role: "alert", hidden: true }); // stays while the figure is drawn anew
   /** @param {FileList | null | undefined} files */
-  const taken = (files) =>
-    take([...(files || [])]).catch((error) =>
-      f.guard(() => {
-        throw error;
-      }),
-    );
+  const taken = (files) => {
+    wrong.hidden = true;
+    return take([...(files || [])]).catch((error) => {
+      wrong.textContent = `That file cannot be used: ${error.message}`;
+      wrong.hidden = false;
+    });
+  };
   const input = h("input", { type: "file", accept: "image/*,.csv,.safetensors", multiple: true, hidden: true });
-  input.addEventListener("change", () => taken(input.files));
+  input.addEventListener("change", async () => {
+    await taken(input.files);
+    input.value = ""; // the same file, mended, may come again
+  });
   const bar = h("div", { class: "ae-controls" });
   f.controls.append(input);
   f.button({ label: "Your own images or model", parent: bar, onclick: () => input.click() });
@@ -97,7 +102,7 @@ export function own(f, { team, kind, file, load, say }) {
     URL.revokeObjectURL(address);
   };
   f.button({ label: "Save the model", parent: bar, onclick: save });
-  f.controls.append(bar);
+  f.controls.append(bar, wrong);
 
   f.host.addEventListener("dragover", (event) => event.preventDefault());
   f.host.addEventListener("drop", (event) => {

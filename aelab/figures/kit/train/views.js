@@ -195,7 +195,8 @@ export function pictures(f, { parent, rows }) {
   return (images) =>
     images.forEach((row, k) => {
       const [size, top] = [784, row instanceof Uint8Array ? 255 : 1];
-      const image = (/** @type {number} */ i) => Float32Array.from({ length: size }, (_, j) => row[i * size + j] / top);
+      const image = (/** @type {number} */ i) =>
+        Float32Array.from({ length: size }, (_, j) => Math.max(0, row[i * size + j] / top));
       strips[k].draw(Array.from({ length: SHOWN }, (_, i) => image(i)));
     });
 }

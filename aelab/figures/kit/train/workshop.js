@@ -157,7 +157,7 @@ function views(f, trade) {
   const { name, hue, least, of } = trade.bars;
   const axes = { x: /** @type {[number, number]} */ ([0.5, 2.5]), y: /** @type {[number, number]} */ ([0, least]) };
   const options = { name: "bars", label: name, ylabel: name, xlabel: "dimension", height: 150, margin: { left: 30 } };
-  const plot = f.plot({ ...options, ...axes, xticks: [], parent: drawn[2] });
+  const plot = f.plot({ ...options, ...axes, xticks: [1, 2], parent: drawn[2] });
   const bars = plot.bars({ name, hue });
   /** @type {number[]} */
   let heights = [];
@@ -165,6 +165,7 @@ function views(f, trade) {
     const count = heights.length;
     if (!count) return;
     plot.options.xticks = count > 8 ? [1, count] : heights.map((_, i) => i + 1);
+    plot.scales();
     const top = Math.max(...heights);
     plot.limits({ x: [0.5, count + 0.5], y: [0, Math.max(least, least * Math.ceil(top / least))] });
     bars.set(
