@@ -38,13 +38,14 @@ function words(look, { width, sparsity, noise }) {
   const what = noise === "none" ? "squared error" : "squared error from the noisy image";
   const where = `Epoch ${fmt(look.epoch, 1)}: the ${what} is ${error} per test digit.`;
   if (look.step === 0) return `${where} Untrained, it answers every image with the mean image.`;
-  const passed = `Of the noise's energy ${fmt(100 * look.passed, 0)} % come out again.`;
+  const masked = Number.isNaN(look.passed);
+  const passed = masked ? "" : ` Of the energy of the noise, ${fmt(100 * look.passed, 0)} % comes out again.`;
   if (sparsity !== "none") {
     const quiet = activity(look.codes, width).filter((size) => size < DEAD).length;
     return `${where} ${quiet} of ${width} units are never active.`;
   }
-  if (noise === "none" && width >= FREE) return `${where} ${passed} Nothing keeps it from copying.`;
-  return `${where} ${passed}`;
+  if (noise === "none" && width >= FREE) return `${where}${passed} Nothing keeps it from copying.`;
+  return `${where}${passed}`;
 }
 
 /** @type {(f: Stage, bar: HTMLElement) => void} the one that the lecture is about stands beside the buttons */
@@ -52,11 +53,14 @@ function controls(f, bar) {
   const plain = (/** @type {number} */ v) => fmt(v, v < 1 && v > 0 ? 2 : 0);
   /** @type {(name: string) => HTMLElement | undefined} */
   const parent = (name) => (f.get("main") === name ? bar : undefined);
+  /** What a small figure leaves out. */
+  const has = (/** @type {string} */ name) => !f.get("small") || f.get("main") === name;
   const width = { trait: "width", label: "numbers in the code", values: WIDTHS, format: plain };
   f.slider({ ...width, hue: "purple", parent: parent("width") });
   const weight = { trait: "weight", label: "price of activity", values: WEIGHTS, format: plain };
-  f.slider({ ...weight, hue: "purple", parent: parent("sparsity") });
-  f.slider({ trait: "level", label: "noise", values: LEVELS, format: plain, hue: "purple", parent: parent("noise") });
+  if (has("sparsity")) f.slider({ ...weight, hue: "purple", parent: parent("sparsity") });
+  const level = { trait: "level", label: "noise", values: LEVELS, format: plain };
+  if (has("noise")) f.slider({ ...level, hue: "purple", parent: parent("noise") });
   f.slider({ trait: "rate", label: "learning rate", values: RATES, format: String });
   /** @type {[string, string][]} */
   const penalties = [
@@ -64,14 +68,14 @@ function controls(f, bar) {
     ["l1", "L1"],
     ["kl", "KL"],
   ];
-  f.choice({ trait: "sparsity", label: "penalty", options: penalties });
+  if (has("sparsity")) f.choice({ trait: "sparsity", label: "penalty", options: penalties });
   /** @type {[string, string][]} */
   const kinds = [
     ["none", "none"],
     ["gaussian", "Gaussian"],
     ["masking", "masking"],
   ];
-  f.choice({ trait: "noise", label: "input noise", options: kinds });
+  if (has("noise")) f.choice({ trait: "noise", label: "input noise", options: kinds });
 }
 
 export default define({
@@ -97,7 +101,7 @@ export default define({
         ["squared error, test", "blue", ({ test }) => fmt(test.error, 1)],
         ["in training", "orange", (look) => (look.trained ? fmt(look.train.error, 1) : "–")],
         ["penalty", "", ({ test }) => fmt(test.penalty, 2)],
-        ["noise that comes out", "purple", ({ passed }) => `${fmt(100 * passed, 0)} %`],
+        ["noise that comes out", "purple", ({ passed }) => (Number.isNaN(passed) ? "–" : `${fmt(100 * passed, 0)} %`)],
       ],
       words: (look) => words(look, { width: width(), sparsity: f.get("sparsity"), noise: f.get("noise") }),
       greet: () =>

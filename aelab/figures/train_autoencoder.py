@@ -71,6 +71,7 @@ class TrainAutoencoder(Figure):
         rate: learning rate of Adam.
         activation: "relu" or "tanh", between the layers.
         seed: of the initial weights, the order of the digits, and the noise.
+        small: without curves, bars and buttons for files, and without the controls of what is not `main`.
         weights: the model as it is when the reader pauses, as a safetensors file; `trained_model()` reads it.
 
     Raises:
@@ -84,7 +85,6 @@ class TrainAutoencoder(Figure):
     """
 
     module = "train_autoencoder"
-    height = (960, 1560)
     assets = ("digits",)
     main = OneOf(("width", "sparsity", "noise"), "width")
     width = Whole(2, min=1, max=784)
@@ -97,13 +97,13 @@ class TrainAutoencoder(Figure):
     rate = Number(1e-3, min=1e-5, max=1)
     activation = OneOf(tuple(ACTIVATIONS), "relu")
     seed = Whole(0, min=0, max=2**31)
+    small = t.Bool(False).tag(sync=True)
     given = t.Bytes().tag(sync=True)
     weights = t.Bytes().tag(sync=True)
     title = t.Unicode("An autoencoder, trained here.").tag(sync=True)
     caption = t.Unicode(
-        "Press Train and watch the codes find their places. Change the code, the penalty or the noise while it "
-        "trains; go back in time; begin anew with Reset. Nothing leaves this page. A minute after each press, and out "
-        "of sight, it stops by itself."
+        "Press Train, and change the code, the penalty or the noise while it learns. It stops after a minute, and out "
+        "of sight. Nothing leaves this page."
     ).tag(sync=True)
 
     def __init__(self, model: ae.Autoencoder | None = None, **traits: Any) -> None:
@@ -114,6 +114,11 @@ class TrainAutoencoder(Figure):
             first = next(part for part in model.decoder.modules() if isinstance(part, nn.Linear))
             found = {**taken(model), "width": first.in_features}
         super().__init__(**{**found, **traits})
+
+    @property
+    def height(self) -> tuple[int, int]:  # type: ignore[override]  # it depends on what is shown
+        choice = int(self.main != "width")
+        return (530, 878 + 80 * choice) if self.small else (775, 1570)
 
     def trained_model(self) -> ae.Autoencoder:
         """What the reader has trained, as an `aecore.Autoencoder`.

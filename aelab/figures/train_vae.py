@@ -46,6 +46,7 @@ class TrainVAE(Figure):
         breaks: whether the reader can choose the bug.
         activation: "relu" or "tanh", between the layers.
         seed: of the initial weights, the order of the digits, and the noise.
+        small: without curves, bars and buttons for files, and without a choice of the likelihood.
         weights: the model as it is when the reader pauses, as a safetensors file; `trained_model()` reads it.
 
     Raises:
@@ -59,7 +60,6 @@ class TrainVAE(Figure):
     """
 
     module = "train_vae"
-    height = (960, 1560)
     assets = ("digits",)
     beta = Number(1.0, min=0, max=32)
     latent = Whole(2, min=1, max=16)
@@ -72,13 +72,13 @@ class TrainVAE(Figure):
     breaks = t.Bool(False).tag(sync=True)
     activation = OneOf(tuple(ACTIVATIONS), "relu")
     seed = Whole(0, min=0, max=2**31)
+    small = t.Bool(False).tag(sync=True)
     given = t.Bytes().tag(sync=True)
     weights = t.Bytes().tag(sync=True)
     title = t.Unicode("A VAE, trained here.").tag(sync=True)
     caption = t.Unicode(
-        "Press Train and watch the plane of codes form. Change β, the latent dimensions or the learning rate while it "
-        "trains; go back in time; begin anew with Reset. Nothing leaves this page. A minute after each press, and out "
-        "of sight, it stops by itself."
+        "Press Train, and change β or the latent dimensions while it learns. It stops after a minute, and out of "
+        "sight. Nothing leaves this page."
     ).tag(sync=True)
 
     def __init__(self, model: ae.VAE | None = None, **traits: Any) -> None:
@@ -103,6 +103,11 @@ class TrainVAE(Figure):
         vae = ae.VAE(encoder, decoder, self.likelihood, self.sigma, self.beta)
         vae.load_state_dict(tensors)
         return vae
+
+    @property
+    def height(self) -> tuple[int, int]:  # type: ignore[override]  # it depends on what is shown
+        bugs = int(self.breaks)
+        return (530 + 40 * bugs, 940 + 124 * bugs) if self.small else (735 + 80 * bugs, 1550 + 124 * bugs)
 
     @classmethod
     def example(cls) -> TrainVAE:

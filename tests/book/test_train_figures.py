@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from gallery import write_gallery
 
 import aecore as ae
 from aelab.figures import TrainAutoencoder, TrainVAE
@@ -108,7 +109,7 @@ def test_a_vae_learns_and_what_is_drawn_is_its_own(light, bases, way):
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean(dim=0)
         generator = torch.Generator().manual_seed(0)
         draws = torch.stack([vae.elbo_parts(test, generator=generator)["log_prob"].mean() for _ in range(20)])
-    same_plane(drawn, mean.numpy(), 1.25)
+    same_plane(drawn, mean.numpy(), 1.6)
     drawn.raster("test digits", strip(test[:8]))
     drawn.raster("reconstructed", strip(back))
     with torch.no_grad():
@@ -153,7 +154,7 @@ def test_an_autoencoder_learns_and_what_is_drawn_is_its_own(light, bases):
     model, test = model_of(drawn, "TrainAutoencoder"), images("test")
     with torch.no_grad():
         codes, back = model.encode(test), model(test)
-    same_plane(drawn, codes.numpy(), 1.25)
+    same_plane(drawn, codes.numpy(), 1.6)
     drawn.raster("test digits", strip(test[:8]))
     drawn.raster("reconstructed", strip(back[:8]))
     said = dict((name, text) for name, _, text in drawn.read["numbers"])
@@ -258,11 +259,22 @@ def test_a_planted_bug_shows(light, bases, bug, symptom):
     assert symptom in figure.readout()
 
 
+def test_another_network_begins_and_goes_on(light, bases):
+    figure = opened(light, bases)
+    train(figure, 3)
+    button(figure, "Train").click()
+    figure.press("latent dimensions", "ArrowRight")
+    figure.embed.get_by_text("All 3 dimensions").wait_for(timeout=15_000)
+    pause(figure)
+    assert epoch(figure) > 0.2
+    assert len(figure.drawn().plot("bars").x.values) == 3
+
+
 def test_it_stops_out_of_sight(light, bases):
     figure = opened(light, bases)
     button(figure, "Train").click()
     button(figure, "Pause").wait_for()
-    figure.page.evaluate("scrollTo(0, 0)")
+    figure.page.evaluate("document.body.style.paddingTop = '4000px'; scrollTo(0, 0)")
     figure.embed.get_by_text("out of sight").wait_for(timeout=10_000, state="attached")
     assert button(figure, "Train").count() == 1
 
@@ -343,3 +355,17 @@ def test_data_that_do_not_arrive_are_said_and_asked_for_again(browser, bases):
     train(figure, 0.2)
     assert figure.error() == []
     reader.context.close()
+
+
+VARIANTS = [
+    *(TrainVAE(breaks=breaks, small=small) for breaks in (False, True) for small in (False, True)),
+    *(TrainAutoencoder(main=main, small=small) for main in ("width", "sparsity", "noise") for small in (False, True)),
+]
+
+
+@pytest.mark.parametrize("reader", ["light", "phone"])
+def test_every_variant_keeps_its_room(request, reader, tmp_path):
+    page = request.getfixturevalue(reader).open(write_gallery(tmp_path, VARIANTS).as_uri())
+    for name, count in (("TrainVAE", 4), ("TrainAutoencoder", 6)):
+        for nth in range(count):
+            FigureOnPage(page, name, nth).check_room()

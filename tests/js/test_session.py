@@ -215,3 +215,15 @@ def test_initial_weights_are_those_of_torch_and_the_mean_image(js, images):
 def test_back_to_a_step_that_was_not_kept_is_refused(js, images):
     with pytest.raises(RuntimeError, match="step must be one of 0, got 7"):
         run(js, images, "session.back(7);")
+
+
+def test_a_session_that_starts_late_is_looked_at_as_soon_as_any(js, images):
+    """A worker that has lived for long begins another run."""
+    steps = run(
+        js,
+        images,
+        "time = 1e6; const late = new m.Session(images, start, null, (l) => told.push(l.step),"
+        " () => 0, clock); late.go(true); told.length = 0; while (told.length < 4) late.tick(); return told;",
+    )
+    assert steps[0] == 0
+    assert steps[-1] < 40

@@ -111,6 +111,7 @@ export function conductor(f, { start, show, changed }) {
   const wake = async () => {
     if (data) return true;
     become("loading");
+    team ??= trainer(hear); // starts while the digits are on their way
     try {
       const found = await load(f);
       if (!ended && !data) use(found);

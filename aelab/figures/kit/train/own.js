@@ -41,7 +41,7 @@ export function inFront(images, others) {
 }
 
 /**
- * Two buttons under the figure; a file may be dropped anywhere on it.
+ * Two buttons under the figure, if it is not small; a file may be dropped anywhere on it.
  * @param {Stage} f
  * @param {object} options
  * @param {ReturnType<typeof import("./conductor.js").conductor>} options.team
@@ -92,17 +92,18 @@ export function own(f, { team, kind, file, load, say }) {
     await taken(input.files);
     input.value = ""; // the same file, mended, may come again
   });
-  const bar = h("div", { class: "ae-controls" });
-  f.controls.append(input);
-  f.button({ label: "Your own images or model", parent: bar, onclick: () => input.click() });
   const save = async () => {
     if (!(await team.wake())) return;
     const address = URL.createObjectURL(new Blob([await file()]));
     h("a", { href: address, download: `${kind}.safetensors` }).click();
     URL.revokeObjectURL(address);
   };
-  f.button({ label: "Save the model", parent: bar, onclick: save });
-  f.controls.append(bar, wrong);
+  if (!f.get("small")) {
+    f.button({ label: "Your own images or model", onclick: () => input.click() });
+    f.button({ label: "Save the model", onclick: save });
+    f.controls.append(input);
+  }
+  f.notes.before(wrong);
 
   f.host.addEventListener("dragover", (event) => event.preventDefault());
   f.host.addEventListener("drop", (event) => {

@@ -33,7 +33,7 @@ import { engine } from "./engine.js";
  * @property {Float32Array} pictures the first test images as they are reconstructed
  * @property {Float32Array} samples of a VAE: decoded codes from N(0, I) that stay the same; of an autoencoder: the first
  *   test images with noise, and what becomes of them
- * @property {number} passed how much of that noise's energy comes out of an autoencoder again
+ * @property {number} passed how much of that noise's energy comes out of an autoencoder again; NaN if it is masking
  * @property {number[]} states the steps that it can go back to
  * @property {boolean} running
  */
@@ -77,7 +77,7 @@ export function initial({ encoder, decoder }, seed, images, logits) {
   const last = layers[layers.length - 1].bias;
   const [pixels, count] = [last.length, images.length / last.length];
   const mean = new Float64Array(pixels);
-  for (let i = 0; i < images.length; i++) mean[i % pixels] += images[i] / count;
+  for (let i = 0; i < count; i++) for (let j = 0; j < pixels; j++) mean[j] += images[i * pixels + j] / count;
   mean.forEach((value, i) => {
     const inside = Math.min(Math.max(value, 1e-3), 1 - 1e-3);
     last[i] = logits ? Math.log(inside / (1 - inside)) : value;
@@ -130,7 +130,7 @@ export class Session {
     this.epoch = -1; // of `order`
     this.running = false;
     this.looked = Number.NEGATIVE_INFINITY;
-    this.began = 0; // the look
+    this.began = now(); // the look
     this.rest = every; // from one look to the next
     this.begun = 0; // the size of the first loss
     this.sum = nothing();
@@ -274,7 +274,8 @@ export class Session {
     const samples = new Float32Array(2 * SHOWN * pixels);
     samples.set(noisy.subarray(0, Math.min(SHOWN, count) * pixels));
     samples.set(answers[1].subarray(0, Math.min(SHOWN, count) * pixels), SHOWN * pixels);
-    return { samples, passed: energy(answers[1], answers[0]) / energy(noisy, clean) };
+    const passed = other.noise === "gaussian" ? energy(answers[1], answers[0]) / energy(noisy, clean) : Number.NaN;
+    return { samples, passed };
   }
 
   /** Keep the state there is; the first and the last always stay. */

@@ -50,7 +50,7 @@ export function buttons(f, { train, pause, once, reset, back }) {
   };
 }
 
-const WIDE = 1.25; // times as wide as high
+const WIDE = 1.6; // times as wide as high
 const ROUND = [2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000];
 
 /** @type {(values: ArrayLike<number>) => number} a round number that nearly all sizes are below */

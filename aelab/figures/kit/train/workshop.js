@@ -55,7 +55,7 @@ export function workshop(f, trade) {
     ...trade.numbers.map(([words, hue]) => /** @type {[string, string]} */ ([words, hue])),
     ["images a second"],
   ]);
-  const say = f.readout({ lines: 3 });
+  const say = f.readout({ lines: 2 });
   const given = bytes(f.get("given"));
   let loaded = given.length ? model(given, kind) : null;
   let why = "";
@@ -149,10 +149,27 @@ function stopwatch() {
  * @param {Trade} trade
  */
 function views(f, trade) {
-  const [seen, drawn] = [f.row(["1.05fr", "1fr"]), f.row(["1fr", "1fr", "1fr"])];
+  const seen = f.row(["1.05fr", "1fr"]);
   let labels = new Uint8Array(CODES);
   const map = plane(f, { parent: seen[0], labels: () => labels, count: CODES });
   const rows = pictures(f, { parent: seen[1], rows: trade.rows });
+  const plots = f.get("small") ? () => {} : below(f, trade);
+  /** @type {(look: Look, past: Look[], data: import("./conductor.js").Data) => void} */
+  return (look, past, data) => {
+    labels = /** @type {Uint8Array<ArrayBuffer>} */ (data.test.labels);
+    map.show(look, widest(look.codes, labels.length));
+    rows([data.test.pixels, look.pictures, look.samples, look.samples.subarray(SHOWN * 784)]);
+    plots(look, past, labels.length);
+  };
+}
+
+/**
+ * Two plots of curves, and one of bars.
+ * @param {Stage} f
+ * @param {Trade} trade
+ */
+function below(f, trade) {
+  const drawn = f.row(["1fr", "1fr", "1fr"]);
   const lines = trade.curves.map((curve, i) => curves(f, { ...curve, parent: drawn[i] }));
   const { name, hue, least, of } = trade.bars;
   const axes = { x: /** @type {[number, number]} */ ([0.5, 2.5]), y: /** @type {[number, number]} */ ([0, least]) };
@@ -174,13 +191,10 @@ function views(f, trade) {
     );
   };
   f.draw([], paint);
-  /** @type {(look: Look, past: Look[], data: import("./conductor.js").Data) => void} */
-  return (look, past, data) => {
-    labels = /** @type {Uint8Array<ArrayBuffer>} */ (data.test.labels);
-    map.show(look, widest(look.codes, labels.length));
-    rows([data.test.pixels, look.pictures, look.samples, look.samples.subarray(SHOWN * 784)]);
+  /** @type {(look: Look, past: Look[], count: number) => void} */
+  return (look, past, count) => {
     for (const line of lines) line.show(past);
-    heights = of(look, labels.length);
+    heights = of(look, count);
     paint();
   };
 }
