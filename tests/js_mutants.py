@@ -59,7 +59,8 @@ def script(mutant: Mutant, folder: Path) -> str:
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     changed = folder / mutant.file
     changed.write_text(changed.read_text("utf-8").replace(mutant.right, mutant.wrong), "utf-8")
-    return bundle(sources(folder / source for source in SOURCES))
+    train = folder / "aelab" / "figures" / "kit" / "train"
+    return bundle(sources(folder / source for source in SOURCES), train)
 
 
 def killer(mutant: Mutant, site: Path) -> str | None:

@@ -67,15 +67,17 @@ def kernels() -> bytes:
         return target.read_bytes()
 
 
-def _built() -> list[str]:
+def _built(train: Path = TRAIN) -> list[str]:
     """The names of `built.d.ts` and what stands in their place: the compiled kernels, and the program of the worker."""
     compiled = json.dumps(b64encode(kernels()).decode())
-    program = json.dumps(esbuild(TRAIN / "worker.js", "--format=iife"))
+    program = json.dumps(esbuild(train / "worker.js", "--format=iife"))
     return [f"--define:AE_KERNELS={compiled}", f"--define:AE_WORKER={program}"]
 
 
-def bundle(paths: Iterable[Path] | None = None) -> str:
+def bundle(paths: Iterable[Path] | None = None, train: Path = TRAIN) -> str:
     """One classic script for the whole book: a `type=module` script would be blocked by CORS on `file://`.
+
+    `train` is the folder of the worker's program.
 
     Example:
         >>> "bernoulli_kl" in bundle()
@@ -85,7 +87,7 @@ def bundle(paths: Iterable[Path] | None = None) -> str:
     lines = [f'import {path.stem} from "{path.as_posix()}";' for path in found]
     start = f"host({{ {', '.join(path.stem for path in found)} }});"
     entry = "\n".join([f'import {{ host }} from "{HOST.as_posix()}";', *lines, start])
-    return f"/*! with parts of d3:\n{LICENCE.read_text('utf-8')}*/\n{esbuild('--format=iife', *_built(), source=entry)}"
+    return f"/*! with parts of d3:\n{LICENCE.read_text('utf-8')}*/\n{esbuild('--format=iife', *_built(train), source=entry)}"
 
 
 def style() -> str:

@@ -147,6 +147,20 @@ def test_a_quiz_is_alive_in_jupyterlab(notebook):
     assert page.locator(".jp-CodeCell").count() == cells
 
 
+def test_a_figure_trains_in_jupyterlab(notebook):
+    """The digits come from Python when they are asked for, and Python hears the weights."""
+    page, folder = notebook
+    figure = page.locator(".ae-figure").nth(list(FIGURES).index("TrainVAE"))
+    figure.scroll_into_view_if_needed()
+    (folder / "TrainVAE.heard").unlink(missing_ok=True)
+    figure.get_by_role("button", name="Step", exact=True).click()
+    figure.get_by_text("Epoch 0.0").wait_for(timeout=30_000)
+    deadline = time.monotonic() + 20
+    while (folder / "TrainVAE.heard").exists() is False and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    assert (folder / "TrainVAE.heard").read_text() == "weights"
+
+
 def test_a_live_figure_hides_its_picture(notebook):
     page, _ = notebook
     saved = page.locator(".ae-saved")

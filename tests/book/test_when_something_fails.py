@@ -125,6 +125,16 @@ def test_the_readme_gives_a_strict_policy():
     assert rules == {"default-src": "'self'", "style-src": "'self' 'unsafe-inline'", "img-src": "'self' data:"}
 
 
+def test_a_figure_trains_under_a_strict_policy(fresh, strict_server):
+    """No worker and no WebAssembly: the same numbers come slower."""
+    page = fresh.open(strict_server + "figures.html")
+    figure = page.locator('.ae-embed[data-module="train_vae"]')
+    figure.get_by_role("button", name="Train", exact=True).click()
+    figure.get_by_text("Both dimensions are in use").wait_for(timeout=60_000)
+    assert figure.locator(".ae-error:not([hidden])").count() == 0
+    assert all("Content Security Policy" in problem for problem in fresh.problems)
+
+
 def test_a_lecture_works_under_a_strict_policy(fresh, strict_server):
     page = fresh.open(strict_server + "chapters/06-elbo.html")
     assert page.locator("mjx-container").count() > 50

@@ -18,6 +18,33 @@ MUTANTS: list[Mutant] = [
         ('fractions taken where integers belong', 'if result.dtype.kind in "iub" and (result != array).any():', 'if False:'),
     ),
     *mutants_of(
+        KIT + 'assets.py',
+        'tests/js/test_own_files.py',
+        ('the test digits out of the training set', '(ae.mnist("test"), TEST)', '(ae.mnist("train"), TEST)'),
+        ('white digits a grey level short', '* 255).round()', '* 254).round()'),
+    ),
+    *mutants_of(
+        KIT + 'trainable.py',
+        'tests/test_train_figures.py',
+        ('layers in the order of their names as text', 'key=lambda key: int(key.split(".")[1])', 'key=lambda key: -int(key.split(".")[1])'),
+        ('the dimensions that spread the least', 'np.argsort(-z.var(axis=0), kind="stable")', 'np.argsort(z.var(axis=0), kind="stable")'),
+        ("the reader's random numbers moved", 'torch.set_rng_state(state)', 'torch.get_rng_state()'),
+        ('a model of other images taken', 'if (first.in_features, last.out_features) != (784, 784):', 'if False:'),
+    ),
+    *mutants_of(
+        'aelab/figures/train_vae.py',
+        'tests/test_train_figures.py',
+        ('what was given wins over what was trained', 'file = self.weights or self.given', 'file = self.given or self.weights'),
+        ('the KL term left out of the ELBO', '["log_prob"].mean()) - kl', '["log_prob"].mean())'),
+        ('an autoencoder taken for a VAE', 'if not isinstance(model, ae.VAE):', 'if False:'),
+    ),
+    *mutants_of(
+        'aelab/figures/train_autoencoder.py',
+        'tests/test_train_figures.py',
+        ('the code of a sparse network not squashed', 'encoder.append(SQUASH[self.sparsity]())', 'encoder.append(nn.Identity())'),
+        ('Gaussian noise where pixels are masked', 'if noise == "masking":', 'if noise == "rain":'),
+    ),
+    *mutants_of(
         KIT + 'base.py',
         TAKES,
         ('misspelt traits ignored', 'for unknown in sorted(set(traits) - set(self.trait_names())):', 'for unknown in ():'),
