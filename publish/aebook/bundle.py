@@ -87,7 +87,8 @@ def bundle(paths: Iterable[Path] | None = None, train: Path = TRAIN) -> str:
     lines = [f'import {path.stem} from "{path.as_posix()}";' for path in found]
     start = f"host({{ {', '.join(path.stem for path in found)} }});"
     entry = "\n".join([f'import {{ host }} from "{HOST.as_posix()}";', *lines, start])
-    return f"/*! with parts of d3:\n{LICENCE.read_text('utf-8')}*/\n{esbuild('--format=iife', *_built(train), source=entry)}"
+    script = esbuild("--format=iife", *_built(train), source=entry)
+    return f"/*! with parts of d3:\n{LICENCE.read_text('utf-8')}*/\n{script}"
 
 
 def style() -> str:
