@@ -13,6 +13,13 @@ const WEIGHTS = [0, 0.03, 0.1, 0.3, 1, 3, 10];
 const LEVELS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 const RATES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1];
 const FREE = 784; // numbers of a code that are no constraint
+/** @type {[string, number][]} */
+const ROWS = [
+  ["test digits", 0],
+  ["reconstructed", 1],
+  ["with noise", 2],
+  ["reconstructed from noisy ones", 3],
+];
 const DEAD = 1e-3; // mean activity below which a unit does nothing
 
 /** @type {Record<string, "linear" | "relu" | "sigmoid">} what the penalty needs the code to be */
@@ -86,7 +93,7 @@ export default define({
     workshop(f, {
       kind: "autoencoder",
       controls: (bar) => controls(f, bar),
-      rows: ["test digits", "reconstructed", "with noise", "reconstructed from that"],
+      rows: f.get("small") ? ROWS.filter(([, which]) => which !== (f.get("main") === "noise" ? 1 : 2)) : ROWS,
       curves: [
         { name: "error", ylabel: "squared error", least: 10, of: (part) => part.error },
         { name: "passed", ylabel: "noise that comes out, %", least: 10, tried: ({ passed }) => 100 * passed },

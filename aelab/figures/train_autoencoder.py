@@ -71,7 +71,7 @@ class TrainAutoencoder(Figure):
         rate: learning rate of Adam.
         activation: "relu" or "tanh", between the layers.
         seed: of the initial weights, the order of the digits, and the noise.
-        small: without curves, bars and buttons for files, and without the controls of what is not `main`.
+        small: without curves, bars, numbers and buttons for files, and without the controls of what is not `main`.
         weights: the model as it is when the reader pauses, as a safetensors file; `trained_model()` reads it.
 
     Raises:
@@ -102,8 +102,7 @@ class TrainAutoencoder(Figure):
     weights = t.Bytes().tag(sync=True)
     title = t.Unicode("An autoencoder, trained here.").tag(sync=True)
     caption = t.Unicode(
-        "Press Train, and change the code, the penalty or the noise while it learns. It stops after a minute, and out "
-        "of sight. Nothing leaves this page."
+        "It learns from 5,000 digits, here in the page, for a minute at a press and while it is in sight."
     ).tag(sync=True)
 
     def __init__(self, model: ae.Autoencoder | None = None, **traits: Any) -> None:
@@ -118,7 +117,7 @@ class TrainAutoencoder(Figure):
     @property
     def height(self) -> tuple[int, int]:  # type: ignore[override]  # it depends on what is shown
         choice = int(self.main != "width")
-        return (530, 878 + 80 * choice) if self.small else (775, 1570)
+        return (456 + 20 * choice, 715 + 80 * choice) if self.small else (775, 1570)
 
     def trained_model(self) -> ae.Autoencoder:
         """What the reader has trained, as an `aecore.Autoencoder`.

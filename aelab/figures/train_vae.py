@@ -46,7 +46,7 @@ class TrainVAE(Figure):
         breaks: whether the reader can choose the bug.
         activation: "relu" or "tanh", between the layers.
         seed: of the initial weights, the order of the digits, and the noise.
-        small: without curves, bars and buttons for files, and without a choice of the likelihood.
+        small: without curves, bars, numbers and buttons for files, and without a choice of the likelihood.
         weights: the model as it is when the reader pauses, as a safetensors file; `trained_model()` reads it.
 
     Raises:
@@ -77,8 +77,7 @@ class TrainVAE(Figure):
     weights = t.Bytes().tag(sync=True)
     title = t.Unicode("A VAE, trained here.").tag(sync=True)
     caption = t.Unicode(
-        "Press Train, and change β or the latent dimensions while it learns. It stops after a minute, and out of "
-        "sight. Nothing leaves this page."
+        "It learns from 5,000 digits, here in the page, for a minute at a press and while it is in sight."
     ).tag(sync=True)
 
     def __init__(self, model: ae.VAE | None = None, **traits: Any) -> None:
@@ -107,7 +106,7 @@ class TrainVAE(Figure):
     @property
     def height(self) -> tuple[int, int]:  # type: ignore[override]  # it depends on what is shown
         bugs = int(self.breaks)
-        return (530 + 40 * bugs, 940 + 124 * bugs) if self.small else (735 + 80 * bugs, 1550 + 124 * bugs)
+        return (416 + 40 * bugs, 740 + 124 * bugs) if self.small else (735 + 80 * bugs, 1550 + 124 * bugs)
 
     @classmethod
     def example(cls) -> TrainVAE:

@@ -80,7 +80,7 @@ MUTANTS: list[Mutant] = [
         ("the dimensions that spread the least", "spread[b] - spread[a]", "spread[a] - spread[b]"),
     ),
     *mutants_of(TRAIN + "workshop.js", TRAINED + "::test_a_vae_learns_and_what_is_drawn_is_its_own",
-        ("samples in the place of reconstructions", "look.pictures, look.samples, ", "look.samples, look.pictures, "),
+        ("samples in the place of reconstructions", "look.pictures, look.samples, look", "look.samples, look.pictures, look"),
     ),
     *mutants_of("aelab/figures/train_vae.js", TRAINED + "::test_a_vae_learns_and_what_is_drawn_is_its_own",
         ("an ELBO without its KL term", "-test.error - sum(test.kl)", "-test.error"),

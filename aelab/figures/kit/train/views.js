@@ -50,7 +50,6 @@ export function buttons(f, { train, pause, once, reset, back }) {
   };
 }
 
-const WIDE = 1.6; // times as wide as high
 const ROUND = [2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000];
 
 /** @type {(values: ArrayLike<number>) => number} a round number that nearly all sizes are below */
@@ -63,17 +62,18 @@ export function reach(values) {
 /**
  * The codes of the test images in the plane of two of their dimensions.
  * @param {Stage} f
- * @param {{ parent: HTMLElement, labels: () => Uint8Array, count: number }} options
+ * @param {{ parent: HTMLElement, labels: () => Uint8Array, count: number, wide: number }} options `wide`: how many times
+ *   as wide as high
  */
-export function plane(f, { parent, labels, count }) {
+export function plane(f, { parent, labels, count, wide }) {
   const limit = 3;
   const plot = f.plot({
     name: "plane",
     label: "Codes of test digits",
     parent,
-    x: [-WIDE * limit, WIDE * limit],
+    x: [-wide * limit, wide * limit],
     y: [-limit, limit],
-    aspect: 1 / WIDE,
+    aspect: 1 / wide,
     ylabel: "Codes of test digits",
     margin: { left: 30, right: 4 },
   });
@@ -102,7 +102,7 @@ export function plane(f, { parent, labels, count }) {
     const size = reach(where);
     const flat = pair[0] === pair[1];
     plot.rename({ ylabel: flat ? "Codes of test digits (up: the class)" : "Codes of test digits" });
-    plot.limits({ x: [-WIDE * size, WIDE * size], y: flat ? [-0.5, 9.5] : [-size, size] });
+    plot.limits({ x: [-wide * size, wide * size], y: flat ? [-0.5, 9.5] : [-size, size] });
     hint.set(0, 0, "");
     scatter.set(where);
   };

@@ -20,7 +20,7 @@ const QUIET = 2000; // milliseconds from one sentence to the next while it train
  * @typedef {object} Trade
  * @property {"vae" | "autoencoder"} kind
  * @property {(bar: HTMLElement) => void} controls adds them; the main one into the bar of buttons
- * @property {string[]} rows the words over the rows of pictures
+ * @property {[words: string, which: number][]} rows of pictures: 0 test images, 1 what becomes of them, 2 and 3 samples
  * @property {Curve[]} curves
  * @property {{ name: string, hue: string, least: number, of: (look: Look, count: number) => number[] }} bars `count`: of test images
  * @property {[words: string, hue: string, of: (look: Look) => string][]} numbers
@@ -51,10 +51,8 @@ export function workshop(f, trade) {
   });
   trade.controls(bar.node);
   const show = views(f, trade);
-  const numbers = f.numbers([
-    ...trade.numbers.map(([words, hue]) => /** @type {[string, string]} */ ([words, hue])),
-    ["images a second"],
-  ]);
+  const names = trade.numbers.map(([words, hue]) => /** @type {[string, string]} */ ([words, hue]));
+  const numbers = f.get("small") ? () => {} : f.numbers([...names, ["images a second"]]);
   const say = f.readout({ lines: 2 });
   const given = bytes(f.get("given"));
   let loaded = given.length ? model(given, kind) : null;
@@ -151,14 +149,16 @@ function stopwatch() {
 function views(f, trade) {
   const seen = f.row(["1.05fr", "1fr"]);
   let labels = new Uint8Array(CODES);
-  const map = plane(f, { parent: seen[0], labels: () => labels, count: CODES });
-  const rows = pictures(f, { parent: seen[1], rows: trade.rows });
+  const wide = f.get("small") ? 2.2 : 1.6;
+  const map = plane(f, { parent: seen[0], labels: () => labels, count: CODES, wide });
+  const rows = pictures(f, { parent: seen[1], rows: trade.rows.map(([words]) => words) });
   const plots = f.get("small") ? () => {} : below(f, trade);
   /** @type {(look: Look, past: Look[], data: import("./conductor.js").Data) => void} */
   return (look, past, data) => {
     labels = /** @type {Uint8Array<ArrayBuffer>} */ (data.test.labels);
     map.show(look, widest(look.codes, labels.length));
-    rows([data.test.pixels, look.pictures, look.samples, look.samples.subarray(SHOWN * 784)]);
+    const all = [data.test.pixels, look.pictures, look.samples, look.samples.subarray(SHOWN * 784)];
+    rows(trade.rows.map(([, which]) => all[which]));
     plots(look, past, labels.length);
   };
 }
