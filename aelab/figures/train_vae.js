@@ -111,7 +111,7 @@ export default define({
       greet() {
         const latent = f.get("latent");
         const dimensions = `${latent} latent dimension${latent > 1 ? "s" : ""}`;
-        return `Press Train: a VAE with ${dimensions} and β = ${f.get("beta")} learns from 5,000 digits, here in the page.`;
+        return `Press Train: a VAE with ${dimensions} and β = ${f.get("beta")} learns from 5,000 digits, in this page.`;
       },
       shape() {
         const [latent, hidden] = [f.get("latent"), f.get("hidden")];

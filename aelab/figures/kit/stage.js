@@ -14,7 +14,7 @@ import * as rasters from "./raster.js";
  * @property {(event: string, listener: () => void) => void} on
  * @property {(event: string, listener: () => void) => void} off
  * @property {() => void} save_changes
- * @property {(name: string) => Promise<ArrayBufferView>} [asset] data that all figures share: the page has it, else Python
+ * @property {(name: string) => Promise<ArrayBufferView>} [asset] data that figures share: the page has it, or Python
  * @property {(content: any) => void} [send]
  */
 

@@ -1,8 +1,16 @@
-// The two loops that take the time of training: compiled from `kernels.wat` where the host allows it, else in JavaScript.
+// The two loops that take the time of training: `kernels.wat`, compiled, where the host allows it, else JavaScript.
 
 /**
  * C += A·B: A is m × k with any strides, B (k × n) and C (m × n) stand row by row. Places and strides in floats.
- * @typedef {(a: number, row: number, column: number, b: number, c: number, m: number, n: number, k: number) => void} Gemm
+ * @callback Gemm
+ * @param {number} a
+ * @param {number} row
+ * @param {number} column
+ * @param {number} b
+ * @param {number} c
+ * @param {number} m
+ * @param {number} n
+ * @param {number} k
  */
 /**
  * A step of Adam: p −= rate · m / (√v / root + 10⁻⁸), after both moments took in the gradient.

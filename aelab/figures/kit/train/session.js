@@ -50,7 +50,9 @@ const dice = (seed, part, at) =>
 /** @type {(count: number, draw: { normal: () => number }) => Float32Array} */
 const normals = (count, draw) => Float32Array.from({ length: count }, draw.normal);
 
-/** @type {(clean: Float32Array, draw: ReturnType<typeof rng>, run: { noise: string, level: number }) => Float32Array} */
+/** @typedef {{ noise: string, level: number }} Noise */
+
+/** @type {(clean: Float32Array, draw: ReturnType<typeof rng>, run: Noise) => Float32Array} */
 function spoilt(clean, draw, { noise, level }) {
   if (noise === "none" || level === 0) return clean;
   const masked = noise === "masking";

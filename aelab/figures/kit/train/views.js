@@ -12,7 +12,7 @@ import { SHOWN } from "./session.js";
 /**
  * Train, which becomes Pause, one step, and the way back in time.
  * @param {Stage} f
- * @param {{ train: () => void, pause: () => void, once: () => void, reset: () => void, back: (step: number) => void }} hands
+ * @param {Record<"train" | "pause" | "once" | "reset", () => void> & { back: (step: number) => void }} hands
  */
 export function buttons(f, { train, pause, once, reset, back }) {
   const bar = h("div", { class: "ae-controls ae-train" });

@@ -11,18 +11,20 @@ import { buttons, curves, pictures, plane, widest } from "./views.js";
 /** @typedef {import("./session.js").Run} Run */
 /** @typedef {import("./session.js").Start} Start */
 /** @typedef {ReturnType<typeof model>} Loaded */
-/** @typedef {Parameters<typeof curves>[1] extends infer C ? (C extends any ? Omit<C, "parent"> : never) : never} Curve */
+/** @typedef {Parameters<typeof curves>[1]} Placed */
+/** @typedef {Placed extends infer C ? (C extends any ? Omit<C, "parent"> : never) : never} Curve */
 
 const CODES = 500; // that are drawn
 const QUIET = 2000; // milliseconds from one sentence to the next while it trains: it may be read aloud
 
+/** @typedef {(look: Look, count: number) => number[]} Heights of bars; `count`: of test images */
 /**
  * @typedef {object} Trade
  * @property {"vae" | "autoencoder"} kind
  * @property {(bar: HTMLElement) => void} controls adds them; the main one into the bar of buttons
  * @property {[words: string, which: number][]} rows of pictures: 0 test images, 1 what becomes of them, 2 and 3 samples
  * @property {Curve[]} curves
- * @property {{ name: string, hue: string, least: number, of: (look: Look, count: number) => number[] }} bars `count`: of test images
+ * @property {{ name: string, hue: string, least: number, of: Heights }} bars
  * @property {[words: string, hue: string, of: (look: Look) => string][]} numbers
  * @property {(look: Look) => string} words what is to be seen
  * @property {() => string} greet before anything was trained
