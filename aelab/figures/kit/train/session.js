@@ -31,7 +31,7 @@ import { engine } from "./engine.js";
  * @property {{ encoder: number, decoder: number }} gradients their lengths in the last step
  * @property {Float32Array} codes of the test images: μ
  * @property {Float32Array} pictures the first test images as they are reconstructed
- * @property {Float32Array} samples of a VAE: decoded codes from N(0, I) that stay the same; of an autoencoder: the first
+ * @property {Float32Array} samples of a VAE: decoded codes from N(0, I), always the same; of an autoencoder: the first
  *   test images with noise, and what becomes of them
  * @property {number} passed how much of that noise's energy comes out of an autoencoder again; NaN if it is masking
  * @property {number[]} states the steps that it can go back to

@@ -62,8 +62,8 @@ export function reach(values) {
 /**
  * The codes of the test images in the plane of two of their dimensions.
  * @param {Stage} f
- * @param {{ parent: HTMLElement, labels: () => Uint8Array, count: number, wide: number }} options `wide`: how many times
- *   as wide as high
+ * @param {{ parent: HTMLElement, labels: () => Uint8Array, count: number, wide: number }} options
+ *   `wide`: how many times as wide as high
  */
 export function plane(f, { parent, labels, count, wide }) {
   const limit = 3;
