@@ -66,7 +66,7 @@ export function workshop(f, trade) {
 
   const tell = () => {
     spoken = performance.now();
-    say(last ? `${trade.words(last)} ${why}`.trim() : trade.greet());
+    say(`${last ? trade.words(last) : trade.greet()} ${why}`.trim());
   };
   const team = conductor(f, {
     start() {
@@ -104,7 +104,10 @@ export function workshop(f, trade) {
   own(f, {
     team,
     kind,
-    say,
+    say(words) {
+      why = words; // stays until training stops or starts
+      tell();
+    },
     file,
     load(found) {
       reading = true;
