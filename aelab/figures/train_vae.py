@@ -9,7 +9,7 @@ import torch
 import traitlets as t
 
 import aecore as ae
-from aelab.figures.kit.base import Figure, Number, OneOf, Whole
+from aelab.figures.kit.base import Figure, Number, OneOf, Whole, from_page
 from aelab.figures.kit.trainable import ACTIVATIONS, EPOCHS, SHOWN, fitted, images, networks, scene, taken
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class TrainVAE(Figure):
     seed = Whole(0, min=0, max=2**31)
     small = t.Bool(False).tag(sync=True)
     given = t.Bytes().tag(sync=True)
-    weights = t.Bytes().tag(sync=True)
+    weights = t.Bytes().tag(sync=True, from_json=from_page)
     title = t.Unicode("A VAE, trained here.").tag(sync=True)
     caption = t.Unicode(
         "It learns from 5,000 digits, here in the page, for a minute at a press and while it is in sight."

@@ -24,7 +24,7 @@ from aelab.stills.picture import Picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-__all__ = ["MIME", "Figure", "Number", "OneOf", "Whole", "digit_labels", "finite_array", "increasing"]
+__all__ = ["MIME", "Figure", "Number", "OneOf", "Whole", "digit_labels", "finite_array", "from_page", "increasing"]
 
 MIME = "application/x-aecore-figure+json"  # `x-`, not `vnd.`: VS Code sorts `vnd.*` first and the live view must win
 KIT = Path(__file__).parent
@@ -238,6 +238,11 @@ def digit_labels(value: object) -> np.ndarray:
     if len(labels) < 2:
         raise ValueError("labels must be of at least two digits, got one")
     return labels
+
+
+def from_page(value: Any, _: Any) -> bytes:
+    """What the page sends for a bytes trait, which ipywidgets hands over as a view: `from_json` of the trait."""
+    return bytes(value)
 
 
 def _portable(value: Any) -> Any:
