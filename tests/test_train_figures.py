@@ -183,3 +183,10 @@ def test_without_a_model_the_still_picture_is_one_that_aecore_trained():
 def test_the_page_is_told_the_same_defaults():
     assert TrainAutoencoder().state()["rho"] == 0.05
     assert TrainVAE().state()["rate"] == 1e-3
+
+
+@pytest.mark.parametrize("name", ["TrainVAE", "TrainAutoencoder"])
+def test_bytes_from_the_page_come_as_a_view(name):
+    figure = {"TrainVAE": TrainVAE, "TrainAutoencoder": TrainAutoencoder}[name]()
+    figure.set_state({"weights": memoryview(b"learned")})
+    assert figure.weights == b"learned"

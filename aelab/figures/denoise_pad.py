@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets as t
 
-from aelab.figures.kit.base import Figure, Number, OneOf, Whole, finite_array, from_page
+from aelab.figures.kit.base import Figure, Number, OneOf, Whole, finite_array
 from aelab.figures.kit.draws import normals, uniforms
 from aelab.figures.kit.quantize import forward, quantize
 from aelab.stills.style import ink_colormap
@@ -60,7 +60,7 @@ class DenoisePad(Figure):
     kind = OneOf(KINDS, "Gaussian")
     level = Number(0.5, min=0, max=0.9)
     seed = Whole(1, min=0, max=2**31)
-    drawing = t.Bytes(bytes(784)).tag(sync=True, from_json=from_page)
+    drawing = t.Bytes(bytes(784)).tag(sync=True)
     digits = t.Bytes().tag(sync=True)
     network = t.Dict().tag(sync=True)
     title = t.Unicode("Cleaned as you draw.").tag(sync=True)

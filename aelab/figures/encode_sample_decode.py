@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets as t
 
-from aelab.figures.kit.base import Figure, Number, Whole, digit_labels, finite_array, from_page
+from aelab.figures.kit.base import Figure, Number, Whole, digit_labels, finite_array
 from aelab.figures.kit.quantize import forward, quantize
 from aelab.stills.style import ink_colormap
 
@@ -53,7 +53,7 @@ class EncodeSampleDecode(Figure):
     module = "encode_sample_decode"
     height = (578, 980)
     digit = Whole(3, min=-1, max=9)
-    drawing = t.Bytes(bytes(784)).tag(sync=True, from_json=from_page)
+    drawing = t.Bytes(bytes(784)).tag(sync=True)
     e0 = Number(1.0, min=-REACH, max=REACH)
     e1 = Number(-0.75, min=-REACH, max=REACH)
     seed = Whole(0, min=0, max=2**31)

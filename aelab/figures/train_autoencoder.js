@@ -1,7 +1,7 @@
 // An autoencoder that learns in the page: how wide its code is, what activity costs, and what noise it is given.
 import { define } from "./kit/define.js";
 import { fmt } from "./kit/maths.js";
-import { widest } from "./kit/train/views.js";
+import { plain, RATES, widest } from "./kit/train/views.js";
 import { workshop } from "./kit/train/workshop.js";
 
 /** @typedef {import("./kit/stage.js").Stage} Stage */
@@ -11,7 +11,6 @@ import { workshop } from "./kit/train/workshop.js";
 const WIDTHS = [1, 2, 4, 10, 32, 100, 784];
 const WEIGHTS = [0, 0.03, 0.1, 0.3, 1, 3, 10];
 const LEVELS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
-const RATES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1];
 const FREE = 784; // numbers of a code that are no constraint
 /** @type {[string, number][]} */
 const ROWS = [
@@ -57,7 +56,6 @@ function words(look, { width, sparsity, noise }) {
 
 /** @type {(f: Stage, bar: HTMLElement) => void} the one that the lecture is about stands beside the buttons */
 function controls(f, bar) {
-  const plain = (/** @type {number} */ v) => fmt(v, v < 1 && v > 0 ? 2 : 0);
   /** @type {(name: string) => HTMLElement | undefined} */
   const parent = (name) => (f.get("main") === name ? bar : undefined);
   /** What a small figure leaves out. */

@@ -10,7 +10,7 @@ import traitlets as t
 from torch import Tensor, nn
 
 import aecore as ae
-from aelab.figures.kit.base import Figure, Number, OneOf, Whole, from_page
+from aelab.figures.kit.base import Figure, Number, OneOf, Whole
 from aelab.figures.kit.trainable import ACTIVATIONS, EPOCHS, SHOWN, fitted, images, networks, scene, taken
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class TrainAutoencoder(Figure):
     seed = Whole(0, min=0, max=2**31)
     small = t.Bool(False).tag(sync=True)
     given = t.Bytes().tag(sync=True)
-    weights = t.Bytes().tag(sync=True, from_json=from_page)
+    weights = t.Bytes().tag(sync=True)
     title = t.Unicode("An autoencoder, trained here.").tag(sync=True)
     caption = t.Unicode(
         "It learns from 5,000 digits, here in the page, for a minute at a press and while it is in sight."
@@ -125,10 +125,7 @@ class TrainAutoencoder(Figure):
         Raises:
             ValueError: nothing was trained yet.
         """
-        file = self.weights or self.given
-        if not file:
-            raise ValueError("weights must be there, got none: press Train, then Pause")
-        tensors, encoder, decoder = networks(file, self.activation)
+        tensors, encoder, decoder = networks(self.weights, self.given, self.activation)
         model = ae.Autoencoder(encoder, decoder)
         model.load_state_dict(tensors)
         encoder.append(SQUASH[self.sparsity]())

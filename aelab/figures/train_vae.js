@@ -1,7 +1,7 @@
 // A VAE that learns in the page: its plane of codes, its pictures and both terms of its ELBO, under the reader's hand.
 import { define } from "./kit/define.js";
 import { fmt, sum } from "./kit/maths.js";
-import { widest } from "./kit/train/views.js";
+import { plain, RATES, widest } from "./kit/train/views.js";
 import { workshop } from "./kit/train/workshop.js";
 
 /** @typedef {import("./kit/stage.js").Stage} Stage */
@@ -10,7 +10,6 @@ import { workshop } from "./kit/train/workshop.js";
 
 const BETAS = [0, 0.25, 0.5, 1, 2, 4, 8, 16, 32];
 const LATENTS = [1, 2, 3, 4, 6, 8, 12, 16];
-const RATES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1];
 const GROWING = 500; // steps, ten epochs, over which β may grow
 /** @type {[string, number][]} */
 const ROWS = [
@@ -48,9 +47,8 @@ function words(look, bug) {
 
 /** @type {(f: Stage, bar: HTMLElement) => void} */
 function controls(f, bar) {
-  const format = (/** @type {number} */ v) => fmt(v, v < 1 && v > 0 ? 2 : 0);
-  f.slider({ trait: "beta", label: "β", values: BETAS, format, hue: "purple", parent: bar });
-  f.slider({ trait: "latent", label: "latent dimensions", values: LATENTS, format });
+  f.slider({ trait: "beta", label: "β", values: BETAS, format: plain, hue: "purple", parent: bar });
+  f.slider({ trait: "latent", label: "latent dimensions", values: LATENTS, format: plain });
   f.slider({ trait: "rate", label: "learning rate", values: RATES, format: String });
   /** @type {[string, string][]} */
   const likelihoods = [

@@ -9,7 +9,7 @@ import torch
 import traitlets as t
 
 import aecore as ae
-from aelab.figures.kit.base import Figure, Number, OneOf, Whole, from_page
+from aelab.figures.kit.base import Figure, Number, OneOf, Whole
 from aelab.figures.kit.trainable import ACTIVATIONS, EPOCHS, SHOWN, fitted, images, networks, scene, taken
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class TrainVAE(Figure):
     seed = Whole(0, min=0, max=2**31)
     small = t.Bool(False).tag(sync=True)
     given = t.Bytes().tag(sync=True)
-    weights = t.Bytes().tag(sync=True, from_json=from_page)
+    weights = t.Bytes().tag(sync=True)
     title = t.Unicode("A VAE, trained here.").tag(sync=True)
     caption = t.Unicode(
         "It learns from 5,000 digits, here in the page, for a minute at a press and while it is in sight."
@@ -95,10 +95,7 @@ class TrainVAE(Figure):
         Raises:
             ValueError: nothing was trained yet.
         """
-        file = self.weights or self.given
-        if not file:
-            raise ValueError("weights must be there, got none: press Train, then Pause")
-        tensors, encoder, decoder = networks(file, self.activation)
+        tensors, encoder, decoder = networks(self.weights, self.given, self.activation)
         vae = ae.VAE(encoder, decoder, self.likelihood, self.sigma, self.beta)
         vae.load_state_dict(tensors)
         return vae

@@ -65,12 +65,11 @@ def picture_html(data: dict, site: Path, root: str, modes=("light", "dark")) -> 
     return "".join(parts)
 
 
-def _asset(name: str, site: Path, root: str) -> list[str]:
-    """Data that all figures share: its name in the page, and the script that brings it when a figure asks."""
-    text = b64encode(ASSETS[name]()).decode()
+def _data(text: str, site: Path, root: str) -> tuple[str, str]:
+    """Bytes in base64 as a script: their name in the page, and its address."""
     key = sha256(text.encode()).hexdigest()[:24]
     script = f'(window.aeData ??= {{}})["{key}"] = "{text}";\n'
-    return [key, f"{root}/_static/aedata/{_once(site / '_static' / 'aedata', script, '.js')}"]
+    return key, f"{root}/_static/aedata/{_once(site / '_static' / 'aedata', script, '.js')}"
 
 
 def figure_html(payload: dict, site: Path, root: str) -> str:
@@ -83,10 +82,8 @@ def figure_html(payload: dict, site: Path, root: str) -> str:
     def lighten(value):
         if isinstance(value, dict):
             if set(value) == {"$bytes"} and len(value["$bytes"]) > BIG:
-                key = sha256(value["$bytes"].encode()).hexdigest()[:24]
-                script = f'(window.aeData ??= {{}})["{key}"] = "{value["$bytes"]}";\n'
-                name = _once(site / "_static" / "aedata", script, ".js")
-                needs.append(f"{root}/_static/aedata/{name}")
+                key, address = _data(value["$bytes"], site, root)
+                needs.append(address)
                 return {"$data": key}
             return {key: lighten(item) for key, item in value.items()}
         return [lighten(item) for item in value] if isinstance(value, list) else value
@@ -97,7 +94,7 @@ def figure_html(payload: dict, site: Path, root: str) -> str:
     still = picture.get("html") or f'<div class="ae-still">{picture_html(picture, site, root)}</div>'
     moves = "your answers are checked here" if "html" in picture else "this figure moves under your hand"
     sentence = f'{escape(picture["alt"])}<span class="ae-no-print"> With JavaScript, {moves}.</span>'
-    later = {name: _asset(name, site, root) for name in payload.get("assets", ())}
+    later = {name: _data(b64encode(ASSETS[name]()).decode(), site, root) for name in payload.get("assets", ())}
     kept = f"data-assets='{escape(json.dumps(later))}' " if later else ""
     asked = f'data-needs="{" ".join(dict.fromkeys(needs))}" ' if needs else ""
     return (

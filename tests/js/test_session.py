@@ -10,21 +10,10 @@ from aebook.bundle import TRAIN
 import aecore as ae
 
 from .conftest import source
+from .test_engine import HEALTHY
 
 SESSION = source(TRAIN / "session.js")
-RUN = {
-    "rate": 1e-2,
-    "likelihood": "bernoulli",
-    "sigma": 1.0,
-    "beta": 1.0,
-    "sparsity": "none",
-    "weight": 0.0,
-    "rho": 0.05,
-    "bug": "none",
-    "noise": "none",
-    "level": 0.0,
-    "anneal": 0,
-}
+RUN = {**HEALTHY, "rate": 1e-2, "noise": "none", "level": 0.0, "anneal": 0}
 SHAPE = {"kind": "vae", "encoder": [36, 16, 4], "decoder": [2, 16, 36], "activation": "relu"}
 START = {"shape": SHAPE, "run": RUN, "seed": 3}
 # A session on random images with a clock that the test sets, driven by `drive(session, until)`.

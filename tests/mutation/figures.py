@@ -26,6 +26,7 @@ MUTANTS: list[Mutant] = [
     *mutants_of(
         KIT + 'trainable.py',
         'tests/test_train_figures.py',
+        ('what was given wins over what was trained', 'file = weights or given', 'file = given or weights'),
         ('layers in the order of their names as text', 'key=lambda key: int(key.split(".")[1])', 'key=lambda key: -int(key.split(".")[1])'),
         ('the dimensions that spread the least', 'np.argsort(-z.var(axis=0), kind="stable")', 'np.argsort(z.var(axis=0), kind="stable")'),
         ("the reader's random numbers moved", 'torch.set_rng_state(state)', 'torch.get_rng_state()'),
@@ -34,7 +35,6 @@ MUTANTS: list[Mutant] = [
     *mutants_of(
         'aelab/figures/train_vae.py',
         'tests/test_train_figures.py',
-        ('what was given wins over what was trained', 'file = self.weights or self.given', 'file = self.given or self.weights'),
         ('the KL term left out of the ELBO', '["log_prob"].mean()) - kl', '["log_prob"].mean())'),
         ('an autoencoder taken for a VAE', 'if not isinstance(model, ae.VAE):', 'if False:'),
     ),

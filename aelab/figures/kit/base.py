@@ -24,7 +24,7 @@ from aelab.stills.picture import Picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-__all__ = ["MIME", "Figure", "Number", "OneOf", "Whole", "digit_labels", "finite_array", "from_page", "increasing"]
+__all__ = ["MIME", "Figure", "Number", "OneOf", "Whole", "digit_labels", "finite_array", "increasing"]
 
 MIME = "application/x-aecore-figure+json"  # `x-`, not `vnd.`: VS Code sorts `vnd.*` first and the live view must win
 KIT = Path(__file__).parent
@@ -240,11 +240,6 @@ def digit_labels(value: object) -> np.ndarray:
     return labels
 
 
-def from_page(value: Any, _: Any) -> bytes:
-    """What the page sends for a bytes trait, which ipywidgets hands over as a view: `from_json` of the trait."""
-    return bytes(value)
-
-
 def _portable(value: Any) -> Any:
     """JSON, with bytes as `{"$bytes": base64}`."""
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -311,6 +306,11 @@ class Figure(anywidget.AnyWidget):
         """Send the data that the page asks for."""
         if isinstance(content, dict) and (name := content.get("asset")) in self.assets:
             self.send({"asset": name}, buffers=[ASSETS[name]()])
+
+    @staticmethod
+    def _trait_from_json(value: Any, _: Any) -> Any:
+        """What the page sends for a trait: bytes come as a view, which traitlets' `Bytes` would refuse."""
+        return bytes(value) if isinstance(value, memoryview) else value
 
     def _own(self) -> list[str]:
         inherited = set(anywidget.AnyWidget.class_trait_names())

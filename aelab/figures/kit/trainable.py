@@ -60,8 +60,15 @@ def fitted(make: type[Model], encoder: Any, decoder: Any, *rest: Any, **options:
     return model
 
 
-def networks(file: bytes, activation: str) -> tuple[dict[str, Tensor], nn.Sequential, nn.Sequential]:
-    """The tensors of a safetensors file, and networks that they fit: an encoder and a decoder."""
+def networks(weights: bytes, given: bytes, activation: str) -> tuple[dict[str, Tensor], nn.Sequential, nn.Sequential]:
+    """The tensors of what was trained, else of what was given, and networks that they fit: an encoder and a decoder.
+
+    Raises:
+        ValueError: nothing was trained, and nothing given.
+    """
+    file = weights or given
+    if not file:
+        raise ValueError("weights must be there, got none: press Train, then Pause")
     tensors = safetensors.torch.load(file)
     found = []
     for name in ("encoder", "decoder"):

@@ -11,7 +11,7 @@ import { code, trainer } from "./trainer.js";
 /** @typedef {{ train: Images, test: Images }} Data */
 /** @typedef {"asleep" | "loading" | "running" | "paused"} Mood */
 
-export const LIMIT = 60; // seconds of training at a press: a phone gets warm
+const LIMIT = 60; // seconds of training at a press: a phone gets warm
 const KEPT = 300; // looks that are remembered; of twice as many every second is left out
 
 /** @type {Promise<Data> | null} the digits, once for all figures of a page */

@@ -35,7 +35,6 @@ import { engine } from "./engine.js";
  *   test images with noise, and what becomes of them
  * @property {number} passed how much of that noise's energy comes out of an autoencoder again; NaN if it is masking
  * @property {number[]} states the steps that it can go back to
- * @property {boolean} running
  */
 
 export const BATCH = 100;
@@ -249,7 +248,6 @@ export class Session {
       samples,
       passed,
       states: this.keep(),
-      running: this.running,
     };
     this.sum = nothing();
     return look;

@@ -12,10 +12,9 @@ export const code = () => (typeof AE_KERNELS === "undefined" ? null : decode(AE_
 
 /**
  * @param {(news: News) => void} hear
- * @param {boolean} alone whether a worker may be had; a test refuses it
- * @returns {{ order: (order: Order) => void, end: () => void, apart: () => boolean }}
+ * @returns {{ order: (order: Order) => void, end: () => void }}
  */
-export function trainer(hear, alone = true) {
+export function trainer(hear) {
   let ended = false;
   /** @type {Order[]} until the worker has said something: it may turn out that it cannot start */
   const sent = [];
@@ -35,7 +34,7 @@ export function trainer(hear, alone = true) {
     for (const order of sent.splice(0)) here(order);
   };
   try {
-    if (!alone || typeof AE_WORKER === "undefined") throw new Error("no worker is wanted");
+    if (typeof AE_WORKER === "undefined") throw new Error("this source was not built");
     const address = URL.createObjectURL(new Blob([AE_WORKER], { type: "text/javascript" })); // `file://` has no other
     worker = new Worker(address);
     URL.revokeObjectURL(address);
@@ -64,6 +63,5 @@ export function trainer(hear, alone = true) {
       here?.({ order: "go", running: false });
       worker?.terminate();
     },
-    apart: () => worker !== null,
   };
 }

@@ -15,7 +15,7 @@ import { SHOWN } from "./session.js";
  * @param {Record<"train" | "pause" | "once" | "reset", () => void> & { back: (step: number) => void }} hands
  */
 export function buttons(f, { train, pause, once, reset, back }) {
-  const bar = h("div", { class: "ae-controls ae-train" });
+  const bar = h("div", { class: "ae-controls" });
   f.body.append(bar);
   let running = false;
   const go = f.button({ label: "Train", parent: bar, onclick: () => (running ? pause() : train()) });
@@ -49,6 +49,11 @@ export function buttons(f, { train, pause, once, reset, back }) {
     },
   };
 }
+
+export const RATES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1];
+
+/** @type {(value: number) => string} a setting: whole numbers without decimals */
+export const plain = (value) => fmt(value, value < 1 && value > 0 ? 2 : 0);
 
 const ROUND = [2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000];
 
@@ -113,9 +118,6 @@ export function plane(f, { parent, labels, count, wide }) {
       last = look;
       pair = dimensions;
       paint();
-    },
-    clear() {
-      last = null;
     },
   };
 }

@@ -71,8 +71,7 @@ export function workshop(f, trade) {
   const team = conductor(f, {
     start() {
       const slow = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      const { encoder, decoder } = loaded || shape();
-      const sizes = { ...shape(), encoder, decoder };
+      const sizes = { ...shape(), ...(loaded && { encoder: loaded.encoder, decoder: loaded.decoder }) };
       return { shape: sizes, run: run(), seed: f.get("seed"), weights: loaded?.weights, every: slow ? 1000 : 150 };
     },
     changed(mood, reason) {
@@ -95,7 +94,7 @@ export function workshop(f, trade) {
   const file = async () => {
     const words = Object.fromEntries(Object.entries(run()).map(([name, value]) => [name, String(value)]));
     const weights = await team.weights();
-    return write(weights, loaded ? loaded.encoder.length - 1 : shape().encoder.length - 1, { ...words, kind });
+    return write(weights, (loaded || shape()).encoder.length - 1, { ...words, kind });
   };
   /** Python hears what was learned. */
   const keep = async () => f.set("weights", new DataView((await file()).buffer));
